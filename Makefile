@@ -1,0 +1,64 @@
+# `make demo` and `make test` set everything up by themselves; the second time they find it done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test unit bench lock wheel clean
+
+help:
+	@echo "make demo    set up, run the refund mission from case to receipt, try three attacks"
+	@echo "make test    set up, run the checks and all tests"
+	@echo "make check   ruff, mypy strict, import-linter"
+	@echo "make unit    the pure tests only"
+	@echo "make bench   measure what the README states"
+	@echo "make lock    resolve and hash the dependencies again (needs uv)"
+	@echo "make wheel   build the wheel into dist/"
+	@echo "make clean   remove what the targets made"
+
+# Debian splits venv from Python; as root it is installed, otherwise the message says what to install.
+$(VENV)/bin/python:
+	@rm -rf $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sayso needs Python 3.11 or newer; $(PYTHON) is older: try make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; \
+	  else echo "Python's venv module is missing: install it first (Debian: apt-get install python3-venv)"; exit 1; fi; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(READY): requirements/dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing the locked dependencies into $(VENV) (about a minute, once)"
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $(READY)
+
+setup: $(READY)
+
+demo: $(READY)
+	@$(BIN)/sayso demo
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+test: check
+	@$(BIN)/python -m pytest
+
+unit: $(READY)
+	@$(BIN)/python -m pytest tests/unit tests/architecture
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.run
+
+lock:
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 pyproject.toml -o requirements/sayso.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 pyproject.toml --group dev -c requirements/sayso.lock -o requirements/dev.lock
+
+wheel: $(READY)
+	@$(PIP) wheel --no-deps --no-build-isolation --no-index -w dist . && ls dist
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .sayso

@@ -1,0 +1,120 @@
+"""One question before the gate, and the signed answers to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals.jws import Signer
+from approvals.proposal import Proposal
+from approvals.resolution import State
+from approvals.settlement import Claim, Settlement, SettlementKind
+from approvals.signed import Kind, Signed, seal
+from audit.judgement import Judgement, Law
+from audit.record import MissionRecord
+from policies.canonical import Digest, digest
+from policies.ruling import Finding
+
+RETRY_SECONDS = 5.0
+PERMANENT = {"proposal", "run", "reset", "cancelled", "evidence", "card"}
+"""Checks that no waiting mends."""
+ENDINGS = {
+    State.OPEN: SettlementKind.PENDING,
+    State.DENIED: SettlementKind.DENIED,
+    State.EXPIRED: SettlementKind.EXPIRED,
+    State.SUPERSEDED: SettlementKind.SUPERSEDED,
+    State.REVOKED: SettlementKind.REVOKED,
+    State.WITHDRAWN: SettlementKind.DENIED,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A proposal as judged at one moment over one head of its mission's history."""
+
+    record: MissionRecord
+    digest: Digest
+    judgement: Judgement
+    law: Law
+    now: datetime
+    signer: Signer
+
+    @property
+    def proposal(self) -> Proposal:
+        """The proposal. Only asked for where the judgement found one."""
+        if self.judgement.found is None:
+            raise LookupError(f"proposal `{self.digest}` was not found")
+        return self.judgement.found.proposal
+
+    def not_admitted(self) -> Signed:
+        """The answer where the history alone says no."""
+        judgement = self.judgement
+        if any(finding.check in PERMANENT and not finding.holds for finding in judgement.findings):
+            return self.answer(SettlementKind.NOT_SENT)
+        if judgement.settled is not None:
+            words = f"it was {judgement.settled.kind} before, and that stands"
+            return self.answer(judgement.settled.kind, Finding(check="settled", holds=False, words=words))
+        if judgement.resolution is not None and judgement.resolution.state is not State.APPROVED:
+            return self.answer(ENDINGS[judgement.resolution.state])
+        return self.answer(SettlementKind.NOT_SENT, retry=RETRY_SECONDS)
+
+    def not_sent(self, finding: Finding) -> Signed:
+        """The answer to trouble before sending: the approval stands."""
+        return self.answer(SettlementKind.NOT_SENT, finding, retry=RETRY_SECONDS)
+
+    def unknown(self, *findings: Finding) -> Signed:
+        """The answer where the use is taken and no outcome is known."""
+        words = "the one use was taken and no outcome is recorded: a person must find out what happened"
+        return self.answer(SettlementKind.UNKNOWN, *findings, Finding(check="use", holds=False, words=words))
+
+    def answer(
+        self,
+        kind: SettlementKind,
+        *findings: Finding,
+        receipt: Signed | None = None,
+        retry: float | None = None,
+    ) -> Signed:
+        """A signed settlement of *kind* over this case."""
+        resolution = self.judgement.resolution
+        settlement = Settlement(
+            kind=kind,
+            proposal=self.digest,
+            mission=self.record.started.mission,
+            head=self.judgement.head,
+            at=self.now,
+            findings=(*self.judgement.findings, *findings),
+            missing=resolution.missing if resolution else (),
+            votes=resolution.votes if resolution else (),
+            receipt=receipt,
+            retry_seconds=retry,
+            bundle=self.law.bundle.digest,
+        )
+        return seal(Kind.SETTLEMENT, settlement.model_dump(mode="json"), self.signer)
+
+    def claim(self) -> Signed:
+        """The signed claim that this case's admission takes the one use with."""
+        claim = Claim(
+            proposal=self.digest,
+            mission=self.proposal.action.mission,
+            action=self.proposal.action.digest,
+            idempotency_key=idempotency_key(self.proposal),
+            head=self.judgement.head,
+            at=self.now,
+        )
+        return seal(Kind.CLAIM, claim.model_dump(mode="json"), self.signer)
+
+
+def idempotency_key(proposal: Proposal) -> str:
+    """The same for every attempt at one step of one mission, over all its runs; computed by the gate alone."""
+    action = proposal.action
+    return digest(
+        "idempotency",
+        {
+            "namespace": action.mission.namespace,
+            "mission_id": action.mission.mission_id,
+            "first_execution_run_id": action.mission.first_execution_run_id,
+            "step": action.step,
+            "operation": action.operation,
+            "arguments": dict(action.arguments),
+        },
+    )

@@ -1,0 +1,27 @@
+"""The approver directory on disk, read anew at every admission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from policies.directory import Directory
+from policies.load import load_directory
+
+
+class FileDirectories:
+    """`directory.yaml` of a bundle. A file that did not change since is not parsed again."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._seen: tuple[bytes, Directory] | None = None
+
+    def read(self) -> Directory:
+        """The directory as the file says now. Raises BundleError."""
+        path = self._root / "directory.yaml"
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return load_directory(self._root)
+        if self._seen is None or self._seen[0] != content:
+            self._seen = (content, load_directory(self._root))
+        return self._seen[1]

@@ -1,0 +1,41 @@
+"""Temporal's edge: who is asking, as the server says, and our errors as Temporal's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import ActivityError, NotPermitted, TokenRefused
+from activities.ports import Here
+from audit.errors import AuditError
+from policies.errors import PolicyError
+
+FINAL = (NotPermitted, TokenRefused)
+"""What asking again does not mend."""
+
+
+def here() -> Here:
+    """
+    Where this activity runs.
+
+    Raises:
+        ApplicationError: Outside a mission: nobody's history could prove anything.
+    """
+    info = activity.info()
+    if info.workflow_id is None or info.workflow_run_id is None:
+        raise ApplicationError(
+            "this activity answers missions only; start it from a workflow", type="OutsideMission", non_retryable=True
+        )
+    return Here(info.namespace, info.workflow_id, info.workflow_run_id, info.scheduled_time)
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Our errors as ApplicationError; those that may pass are retried by Temporal."""
+    try:
+        yield
+    except (ActivityError, AuditError, PolicyError) as error:
+        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=isinstance(error, FINAL)) from error

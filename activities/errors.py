@@ -1,0 +1,43 @@
+"""
+ActivityError                an activity could not do its work
+ ├── Unreachable             a server did not answer and nothing was sent: try again
+ ├── Lost                    something was sent and no answer came: the outcome is unknown
+ ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
+ ├── NotPermitted            the caller asked for what it may not have
+ └── AlreadyUsed             the proposal's one use is taken
+"""
+
+from __future__ import annotations
+
+
+class ActivityError(Exception):
+    """Base of what goes wrong outside Temporal and outside policy."""
+
+
+class Unreachable(ActivityError):
+    """*what* did not answer; nothing was sent."""
+
+    def __init__(self, what: str, where: str, reason: str) -> None:
+        super().__init__(f"{what} at {where} cannot be reached ({reason}); is it running?")
+        self.what = what
+        self.where = where
+
+
+class Lost(ActivityError):
+    """A call was sent to *what* and no answer came back."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what} was called and its answer is lost ({reason})")
+        self.what = what
+
+
+class TokenRefused(ActivityError):
+    """The issuer refused a token."""
+
+
+class NotPermitted(ActivityError):
+    """An operation the caller may not have; every reason is in the message."""
+
+
+class AlreadyUsed(ActivityError):
+    """A `use` workflow of this proposal exists."""

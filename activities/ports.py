@@ -1,0 +1,124 @@
+"""What activities act through. Workers pass the real adapters, unit tests pass small fakes of the same shape."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from approvals.signed import Signed
+from audit.record import MissionRecord
+from policies.action import Action
+from policies.canonical import Digest
+from policies.catalogue import Integration
+from policies.contract import Contract
+from policies.directory import Directory
+
+
+@dataclass(frozen=True)
+class Here:
+    """Which activity of which mission run is asking, as the server says; never as the caller says."""
+
+    namespace: str
+    mission_id: str
+    run_id: str
+    scheduled_at: datetime
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one instant."""
+
+    open: bool
+    task_in_flight: bool
+    """A workflow task is pending: the server may hold back signals that no history shows."""
+    length: int
+    """Number of events the server had."""
+
+
+class Histories(Protocol):
+    """Event histories, from the server."""
+
+    async def read(self, mission_id: str, run_id: str) -> MissionRecord:
+        """The run's settled events. Raises Unreachable."""
+
+    async def snapshot(self, mission_id: str, run_id: str) -> Snapshot:
+        """The run now. Raises Unreachable."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A `use` workflow as found."""
+
+    claim: Signed | None
+    receipts: tuple[Signed, ...]
+    """What was recorded in it, by whomever."""
+
+
+class Uses(Protocol):
+    """The once-only claims, kept by the server as workflow ids."""
+
+    async def find(self, digest: Digest) -> Use | None:
+        """The use of proposal *digest*. Raises Unreachable."""
+
+    async def claim(self, digest: Digest, claim: Signed) -> None:
+        """
+        Takes the one use, then announces it in the mission's own history, which outlives a deleted use.
+
+        Raises AlreadyUsed, Unreachable; after Unreachable the use may be taken, and nothing was sent.
+        """
+
+    async def record(self, digest: Digest, receipt: Signed) -> None:
+        """Puts the receipt into the use. Raises Unreachable."""
+
+
+@dataclass(frozen=True)
+class ToolAnswer:
+    """What a tool answered. `failed`: it says that it could not do it."""
+
+    result: JsonValue
+    failed: bool
+
+
+class ToolSession(Protocol):
+    """An open session with one MCP server under one token."""
+
+    async def contract(self, tool: str) -> Contract | None:
+        """What the server says the tool is now; None where it has none. Raises Unreachable."""
+
+    async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Sends the call once. Raises Lost."""
+
+
+class Tools(Protocol):
+    """MCP servers."""
+
+    def open(self, integration: Integration, token: str) -> AbstractAsyncContextManager[ToolSession]:
+        """A session; entering raises Unreachable."""
+
+
+class Tokens(Protocol):
+    """Access tokens from the issuer, for this process's own client."""
+
+    async def for_scope(self, integration: Integration, scope: str) -> str:
+        """A token for reading or describing. Raises Unreachable, TokenRefused."""
+
+    async def for_action(self, integration: Integration, action: Action) -> str:
+        """A token for exactly *action*, once, for seconds. Raises Unreachable, TokenRefused."""
+
+
+class Directories(Protocol):
+    """The approver directory, read anew each time."""
+
+    def read(self) -> Directory:
+        """Raises BundleError."""
+
+
+class Clock(Protocol):
+    """This process's clock."""
+
+    def __call__(self) -> datetime:
+        """Aware UTC."""

@@ -1,0 +1,104 @@
+"""The activity of the read worker: one read of one integration, within the mission type's scope."""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.edge import here, mapped
+from activities.errors import NotPermitted
+from activities.heartbeat import beating
+from activities.ports import Tokens, Tools
+from policies.action import Action, MissionRef, Principals
+from policies.bundle import Bundle
+from policies.canonical import settled
+from policies.catalogue import Effect
+from policies.errors import CanonicalError
+from policies.model import Recorded
+from policies.ruling import Outcome
+
+
+class ReadRequest(Recorded):
+    """What to read."""
+
+    operation: str
+    arguments: dict[str, JsonValue]
+
+
+class ReadResult(Recorded):
+    """What the tool answered. `failed`: the tool says that it could not, and `result` says why."""
+
+    operation: str
+    result: JsonValue
+    failed: bool = False
+
+
+class ReadActivities:
+    """Runs on task queue `reads`, with read-scoped credentials and no others."""
+
+    def __init__(self, bundle: Bundle, tools: Tools, tokens: Tokens) -> None:
+        self._bundle = bundle
+        self._tools = tools
+        self._tokens = tokens
+
+    @activity.defn
+    async def read(self, request: ReadRequest) -> ReadResult:
+        """
+        The tool's answer.
+
+        Raises:
+            ApplicationError: `NotPermitted` (final) with every reason; `Unreachable` and `Lost` (retried).
+        """
+        with mapped():
+            async with beating():
+                return await self._read(request)
+
+    async def _read(self, request: ReadRequest) -> ReadResult:
+        action = self._action(request)
+        ruling = self._bundle.rule(action, Principals(), self._bundle.directory)
+        if ruling.outcome is not Outcome.ALLOW:
+            raise NotPermitted("; ".join(ruling.reasons()) or f"`{action.operation}` needs people's say-so")
+        integration = self._bundle.catalogue.integrations[action.integration]
+        scope = integration.operations[action.tool].scope or ""
+        token = await self._tokens.for_scope(integration, scope)
+        async with self._tools.open(integration, token) as session:
+            drift = self._bundle.drift(action.operation, await session.contract(action.tool))
+            if not drift.holds:
+                raise NotPermitted(drift.words)
+            answer = await session.call(action.tool, dict(action.arguments), {})
+        return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed)
+
+    def _action(self, request: ReadRequest) -> Action:
+        found = self._bundle.catalogue.find(request.operation)
+        if found is None:
+            raise NotPermitted(f"`{request.operation}` is not in the integrations catalogue; nothing unlisted is called")
+        name, integration, operation = found
+        if operation.effect is Effect.COMMIT:
+            raise NotPermitted(f"`{request.operation}` changes state; it leaves only through `self.commit` and the gate")
+        try:
+            arguments = settled(dict(request.arguments))
+        except CanonicalError as error:
+            raise NotPermitted(f"the arguments of `{request.operation}` have no single form: {error}") from error
+        return Action(
+            mission=_mission(),
+            step="read",
+            integration=name,
+            endpoint=integration.url,
+            operation=request.operation,
+            contract=operation.contract,
+            arguments=arguments if isinstance(arguments, dict) else {},
+        )
+
+
+def _mission() -> MissionRef:
+    where, mission_type = here(), activity.info().workflow_type
+    if mission_type is None:
+        raise ApplicationError("this activity answers missions only", type="OutsideMission", non_retryable=True)
+    return MissionRef(
+        namespace=where.namespace,
+        mission_type=mission_type,
+        mission_id=where.mission_id,
+        run_id=where.run_id,
+        first_execution_run_id=where.run_id,
+    )

@@ -1,0 +1,107 @@
+"""The activity of the reason worker: one question to a model, one answer of a given shape. It decides nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from jsonschema import Draft202012Validator
+from pydantic import JsonValue
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.edge import mapped
+from activities.heartbeat import beating
+from policies.canonical import parse
+from policies.errors import CanonicalError
+from policies.model import Recorded
+
+PROMPTS = Path(__file__).parent / "prompts"
+_PURPOSE = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
+
+
+class ReasonRequest(Recorded):
+    """A question: the purpose names the prompt file, the inputs are data, the schema is the answer's shape."""
+
+    purpose: str
+    inputs: dict[str, JsonValue]
+    result_schema: dict[str, JsonValue]
+
+
+class Reasoned(Recorded):
+    """A model's answer. Untrusted, whatever it says."""
+
+    purpose: str
+    model: str
+    rule_based: bool
+    """No model was asked: rules of ours answered in its place."""
+    result: JsonValue
+
+
+@dataclass(frozen=True)
+class ModelAnswer:
+    """Text as a model gave it."""
+
+    text: str
+    model: str
+    rule_based: bool
+
+
+class Models(Protocol):
+    """Models, by whatever route."""
+
+    async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
+        """One completion, without retries. Raises Unreachable."""
+
+
+class ReasonActivities:
+    """Runs on task queue `reasoning`, with model credentials and no others."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    @activity.defn
+    async def reason(self, request: ReasonRequest) -> Reasoned:
+        """
+        The model's answer, of the shape asked for.
+
+        Raises:
+            ApplicationError: `UnknownPurpose` (final); `Unreachable` and `Misshapen` (retried).
+        """
+        prompt = _prompt(request.purpose)
+        with mapped():
+            async with beating():
+                answer = await self._models.complete(prompt, request)
+        return Reasoned(
+            purpose=request.purpose,
+            model=answer.model,
+            rule_based=answer.rule_based,
+            result=_shaped(answer, request.result_schema),
+        )
+
+
+def _prompt(purpose: str) -> str:
+    path = PROMPTS / f"{purpose}.md"
+    if not _PURPOSE.fullmatch(purpose) or not path.is_file():
+        raise ApplicationError(f"there is no prompt for purpose `{purpose}`", type="UnknownPurpose", non_retryable=True)
+    return path.read_text(encoding="utf-8")
+
+
+def _shaped(answer: ModelAnswer, schema: dict[str, JsonValue]) -> JsonValue:
+    try:
+        value = parse(_inner(answer.text))
+    except CanonicalError as error:
+        raise ApplicationError(f"`{answer.model}` did not answer with JSON: {error}", type="Misshapen") from error
+    errors = list(Draft202012Validator(schema).iter_errors(value))
+    if errors:
+        where = errors[0].json_path
+        raise ApplicationError(f"`{answer.model}` answered another shape at `{where}`", type="Misshapen")
+    return value
+
+
+def _inner(text: str) -> str:
+    """The JSON in *text*: models like to fence it."""
+    fenced = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
+    return fenced[1] if fenced else text

@@ -1,0 +1,46 @@
+"""A litellm provider that is no model: it reads the amount from the ticket and applies the shop's plain rules."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from litellm import ModelResponse
+from litellm.llms.custom_llm import CustomLLM
+
+_AMOUNT = re.compile(r"(\d{1,9})[.,](\d{2})\s*([A-Z]{3})")
+WINDOW_DAYS = 30
+
+
+class RuleModel(CustomLLM):
+    """Answers purpose `refund/assess` from ticket and order."""
+
+    async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """litellm's hook; only `messages` matters."""
+        inputs = json.loads(kwargs["messages"][-1]["content"])
+        return ModelResponse(choices=[{"message": {"role": "assistant", "content": json.dumps(assess(inputs))}}])
+
+
+def assess(inputs: dict[str, Any]) -> dict[str, Any]:
+    """`RefundFinding` as data, from `ticket` and `order`."""
+    order, text = inputs["order"], inputs["ticket"]["text"]
+    days, paid = order["days_since_delivery"], order["paid_minor"] - order.get("refunded_minor", 0)
+    asked = _asked(text, order["currency"]) or paid
+    if days > WINDOW_DAYS:
+        reason = f"Delivered {days} days ago; the terms allow {WINDOW_DAYS} days."
+        return {"refundable": False, "amount_minor": 0, "reason": reason}
+    amount = min(asked, paid)
+    if amount <= 0:
+        return {"refundable": False, "amount_minor": 0, "reason": "Everything that was paid has been refunded already."}
+    capped = " The customer asked for more than was paid." if asked > paid else ""
+    reason = f"Delivered {days} days ago, within the {WINDOW_DAYS} days of the terms.{capped}"
+    return {"refundable": True, "amount_minor": amount, "reason": reason}
+
+
+def _asked(text: str, currency: str) -> int | None:
+    """The first amount in the order's currency that the ticket names, in minor units."""
+    for whole, cents, found in _AMOUNT.findall(text):
+        if found == currency:
+            return int(whole) * 100 + int(cents)
+    return None

@@ -1,0 +1,103 @@
+"""
+The once-only claims: one tiny workflow per proposal, whose id the engine gives out once.
+
+`WorkflowIDReusePolicy.REJECT_DUPLICATE` is atomic and durable on the server, and holds after the workflow has closed. The
+claim is announced in the mission's own history before anything is sent, because whoever may write to the namespace may
+also delete a workflow.
+
+Source: docs/decisions/0006-single-use.md
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import AlreadyUsed
+from activities.histories import unreachable
+from activities.ports import Use
+from approvals.settlement import USED, Claim
+from approvals.signed import Signed
+from audit.payloads import json_of, open_events
+from policies.canonical import Digest, parse
+from policies.errors import CanonicalError
+
+WORKFLOW = "use"
+QUEUE = "commits"
+RECORD = "record"
+
+
+def use_id(digest: Digest) -> str:
+    """Workflow id of the use of proposal *digest*."""
+    return f"use/{digest}"
+
+
+class ServerUses:
+    """Uses as workflows of the client's namespace."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def find(self, digest: Digest) -> Use | None:
+        """The use of proposal *digest*. Raises Unreachable."""
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=use_id(digest))
+        )
+        try:
+            page = await self._client.workflow_service.get_workflow_execution_history(request)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise unreachable(error) from error
+        events = await open_events(page.history.events, self._client.data_converter.payload_codec)
+        claims = [_signed(payload) for payload in events[0].workflow_execution_started_event_attributes.input.payloads]
+        receipts = [signed for event in events for signed in _recorded(event)]
+        return Use(claim=claims[0] if len(claims) == 1 else None, receipts=tuple(receipts))
+
+    async def claim(self, digest: Digest, claim: Signed) -> None:
+        """Takes the one use and announces it to the mission. Raises AlreadyUsed, Unreachable."""
+        mission = Claim.model_validate(claim.body).mission
+        try:
+            await self._client.start_workflow(
+                WORKFLOW,
+                claim,
+                id=use_id(digest),
+                task_queue=QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            )
+            handle = self._client.get_workflow_handle(mission.mission_id, run_id=mission.run_id)
+            await handle.signal(USED, claim)
+        except WorkflowAlreadyStartedError as error:
+            raise AlreadyUsed(f"the use of proposal `{digest}` is taken") from error
+        except RPCError as error:
+            raise unreachable(error) from error
+
+    async def record(self, digest: Digest, receipt: Signed) -> None:
+        """Puts the receipt into the use. Raises Unreachable."""
+        try:
+            await self._client.get_workflow_handle(use_id(digest)).signal(RECORD, receipt)
+        except RPCError as error:
+            raise unreachable(error) from error
+
+
+def _recorded(event: HistoryEvent) -> list[Signed]:
+    if event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+        return []
+    payloads = event.workflow_execution_signaled_event_attributes.input.payloads
+    return [signed for signed in map(_signed, payloads) if signed is not None]
+
+
+def _signed(payload: Payload) -> Signed | None:
+    data = json_of(payload)
+    try:
+        return Signed.model_validate(parse(data)) if data is not None else None
+    except (ValidationError, CanonicalError):
+        return None

@@ -1,0 +1,132 @@
+"""
+The card: what an approver is shown, rendered from the proposal by trusted code.
+
+Deterministic: the same proposal gives the same card on the gate, in the CLI and in a verifier, so the digest in the
+proposal binds what was shown. Nothing a mission or a model wrote stands outside the box marked untrusted, except the
+arguments themselves, which are shown whole, escaped and labelled as what will be sent.
+"""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from approvals.display import visible, visible_json
+from approvals.proposal import Proposal
+from policies.canonical import Digest, digest
+from policies.model import Recorded
+
+
+class Line(Recorded):
+    """One labelled line, already safe to print."""
+
+    label: str
+    text: str
+
+
+class Card(Recorded):
+    """A card in four parts, each in order."""
+
+    title: str
+    facts: tuple[Line, ...]
+    arguments: tuple[Line, ...]
+    """What will be sent: every argument by path, whole."""
+    seen: tuple[Line, ...]
+    untrusted: tuple[str, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """Covers every part."""
+        return digest("card", self.model_dump(mode="json"))
+
+
+def render(proposal: Proposal) -> Card:
+    """The card of *proposal*."""
+    action = proposal.action
+    return Card(
+        title=f"{action.operation} for mission {visible(action.mission.mission_id)}",
+        facts=tuple(_facts(proposal)),
+        arguments=tuple(_arguments(dict(action.arguments))),
+        seen=tuple(Line(label=f"event {seen.event_id}", text=visible(seen.what)) for seen in proposal.seen),
+        untrusted=tuple(visible(line) for line in proposal.because.splitlines()) or ("(nothing)",),
+    )
+
+
+def _facts(proposal: Proposal) -> list[Line]:
+    action, principals = proposal.action, proposal.principals
+    lines = [
+        Line(label="operation", text=f"{action.operation} at {visible(action.endpoint)}"),
+        Line(label="mission", text=f"{visible(action.mission.mission_type)}, step {visible(action.step)}"),
+        Line(label="owner", text=visible(principals.owner or "unknown")),
+    ]
+    if principals.on_behalf_of:
+        lines.append(Line(label="on behalf of", text=visible(principals.on_behalf_of)))
+    lines += [
+        Line(label="needs", text=proposal.requirement.words()),
+        Line(label="by policy", text=", ".join(proposal.policies)),
+        Line(label="expires", text=proposal.expires_at.isoformat(timespec="seconds")),
+    ]
+    lines += [
+        Line(label=f"before this ({prior.kind})", text=f"{prior.operation} {visible_json(prior.arguments)}")
+        for prior in proposal.prior
+    ]
+    return lines
+
+
+def _arguments(value: JsonValue, path: str = "") -> list[Line]:
+    match value:
+        case dict() if value:
+            return [
+                line
+                for key in sorted(value)
+                for line in _arguments(value[key], f"{path}.{visible(key)}" if path else visible(key))
+            ]
+        case list() if value:
+            return [line for index, item in enumerate(value) for line in _arguments(item, f"{path}[{index}]")]
+    return [Line(label=path or "(none)", text=visible_json(value))]
+
+
+def as_text(card: Card, width: int = 100) -> str:
+    """The card for a terminal. Long lines are broken, never cut."""
+    labels = [line.label for line in (*card.facts, *card.arguments, *card.seen)]
+    column = min(28, max((len(label) for label in labels), default=0))
+    parts = [card.title, "=" * min(width, len(card.title)), *_column(card.facts, column, width)]
+    parts += ["", "WILL BE SENT, exactly:", *_column(card.arguments, column, width)]
+    if card.seen:
+        parts += ["", "results the mission had before (as it claims):", *_column(card.seen, column, width)]
+    parts += ["", "+-- UNTRUSTED: written by the mission or a model ".ljust(width - 1, "-") + "+"]
+    parts += [f"| {piece}" for line in card.untrusted for piece in _broken(line, width - 4)]
+    parts += ["+" + "-" * (width - 2) + "+"]
+    return "\n".join(parts)
+
+
+def as_markdown(card: Card) -> str:
+    """The card for the Temporal UI. Everything variable stands in code, where Markdown and HTML are inert."""
+    parts = [f"### {_code(card.title)}", "", *_table(card.facts), "", "**Will be sent, exactly**", ""]
+    parts += [*_table(card.arguments), ""]
+    if card.seen:
+        parts += ["Results the mission had before (as it claims)", "", *_table(card.seen), ""]
+    parts += ["**Untrusted: written by the mission or a model**", "", *(f"> {_code(line)}" for line in card.untrusted)]
+    return "\n".join(parts)
+
+
+def _table(lines: tuple[Line, ...]) -> list[str]:
+    rows = [f"| {_code(line.label)} | {_code(line.text)} |" for line in lines]
+    return ["| | |", "|---|---|", *rows]
+
+
+def _code(text: str) -> str:
+    # A backtick would end the code span and a bar the table cell; both are shown by their escape.
+    return "`" + text.replace("`", "\\u0060").replace("|", "\\u007c") + "`"
+
+
+def _column(lines: tuple[Line, ...], column: int, width: int) -> list[str]:
+    rows: list[str] = []
+    for line in lines:
+        first, *rest = _broken(line.text, width - column - 4)
+        rows.append(f"  {line.label.ljust(column)}  {first}")
+        rows += [" " * (column + 4) + piece for piece in rest]
+    return rows
+
+
+def _broken(text: str, width: int) -> list[str]:
+    return [text[start : start + width] for start in range(0, len(text), width)] or [""]

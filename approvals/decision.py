@@ -1,0 +1,157 @@
+"""
+Decisions: a named person's approve or deny over one proposal's digests.
+
+A signed decision is a compact JWS. An unsigned one is a JSON object; it is `attested` when the Temporal server stamped a
+principal on its event, else `claimed`. Here a decision is only read; what it is worth is judged in `approvals.votes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import JsonValue, ValidationError
+
+from approvals.errors import SignatureError, UnreadableError
+from approvals.evidence import Evidence
+from approvals.jws import Signer, Token, take_apart
+from approvals.proposal import Proposal
+from policies.canonical import Digest, parse
+from policies.errors import CanonicalError
+from policies.model import Recorded, Written
+
+TYP = "sayso-decision+jws"
+SIGNAL = "decide"
+MAX_REASON = 2000
+
+
+class Verdict(StrEnum):
+    """What the person says."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+class Audience(Written):
+    """Where a decision counts: one namespace, one gate."""
+
+    namespace: str
+    gate: str
+
+
+class Statement(Written):
+    """The payload of a signed decision."""
+
+    aud: Audience
+    proposal: Digest
+    evidence: Evidence
+    verdict: Verdict
+    reason: str = ""
+    iat: int
+    """Seconds since 1970, as are the next."""
+    exp: int
+    jti: str
+
+
+class Unsigned(Recorded):
+    """What may be sent without a key, for example pasted into the Temporal UI."""
+
+    proposal: Digest
+    verdict: Verdict
+    approver: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One signal as it stands in the history: values as sent, in order; None for one that could not be opened."""
+
+    event_id: int
+    at: datetime
+    name: str
+    values: tuple[bytes | None, ...]
+    principal: str | None = None
+    """`type:name` as the server stamped it."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decision as it was sent, not yet believed."""
+
+    proposal: Digest
+    verdict: Verdict
+    reason: str
+    token: Token | None = None
+    statement: Statement | None = None
+    claims_to_be: str = ""
+
+
+def make(
+    proposal: Proposal, digest: Digest, evidence: Evidence, verdict: Verdict, *, reason: str, now: datetime, jti: str
+) -> Statement:
+    """The statement an approver signs: good until the proposal expires."""
+    return Statement(
+        aud=Audience(namespace=proposal.action.mission.namespace, gate=proposal.gate),
+        proposal=digest,
+        evidence=evidence,
+        verdict=verdict,
+        reason=reason[:MAX_REASON],
+        iat=int(now.timestamp()),
+        exp=int(proposal.expires_at.timestamp()),
+        jti=jti,
+    )
+
+
+def sign(statement: Statement, signer: Signer) -> str:
+    """*statement* as a compact JWS."""
+    return signer.sign(TYP, statement.model_dump(mode="json"))
+
+
+def read(heard: Heard) -> Decision:
+    """
+    The decision in *heard*.
+
+    Raises:
+        UnreadableError: Not a decision; says what it is instead.
+    """
+    value = _value(heard)
+    if isinstance(value, dict) and isinstance(value.get("jws"), str):
+        value = value["jws"]
+    if isinstance(value, str):
+        return _signed(value)
+    try:
+        unsigned = Unsigned.model_validate(value)
+    except ValidationError as error:
+        raise UnreadableError("it is neither a signed decision nor `{proposal, verdict, approver}`") from error
+    return Decision(unsigned.proposal, unsigned.verdict, unsigned.reason, claims_to_be=unsigned.approver)
+
+
+def _value(heard: Heard) -> JsonValue:
+    if heard.name != SIGNAL:
+        raise UnreadableError(f"signal `{heard.name[:80]}` is not one this mission takes; decisions are sent as `{SIGNAL}`")
+    if len(heard.values) != 1:
+        raise UnreadableError(f"it carries {len(heard.values)} values where one is expected")
+    data = heard.values[0]
+    if data is None:
+        raise UnreadableError("its payload could not be opened")
+    try:
+        return parse(data)
+    except CanonicalError as error:
+        raise UnreadableError(f"its payload is not JSON with one reading: {error}") from error
+
+
+def _signed(text: str) -> Decision:
+    try:
+        token = take_apart(text)
+        statement = Statement.model_validate(token.payload)
+    except SignatureError as error:
+        raise UnreadableError(f"it {error}") from error
+    except ValidationError as error:
+        raise UnreadableError(f"its signed payload is not a decision ({error.error_count()} fields wrong)") from error
+    return Decision(statement.proposal, statement.verdict, statement.reason, token=token, statement=statement)
+
+
+def moment(seconds: int) -> datetime:
+    """Aware UTC from seconds since 1970; times no calendar holds become the nearest end of it."""
+    return datetime.fromtimestamp(max(0, min(seconds, 253_402_300_799)), tz=UTC)

@@ -1,0 +1,74 @@
+"""The signed start of a mission: who owns it, proven to the gate. It travels in the memo of the started workflow."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import JsonValue, ValidationError
+
+from approvals.decision import moment
+from approvals.errors import SignatureError
+from approvals.jws import Signer, take_apart, verify
+from policies.canonical import Digest, digest
+from policies.directory import Directory
+from policies.model import Written
+
+TYP = "sayso-start+jws"
+MEMO = "sayso_start"
+LIFETIME = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=2)
+
+
+class Start(Written):
+    """The payload of a signed start."""
+
+    namespace: str
+    mission_type: str
+    mission_id: str
+    input: Digest
+    on_behalf_of: str | None = None
+    iat: int
+    exp: int
+    jti: str
+
+
+def input_digest(value: JsonValue) -> Digest:
+    """Digest of a mission's input."""
+    return digest("input", value)
+
+
+def sign(start: Start, signer: Signer) -> str:
+    """*start* as a compact JWS."""
+    return signer.sign(TYP, start.model_dump(mode="json"))
+
+
+def owner(text: str, expected: Start, at: datetime, directory: Directory) -> tuple[str, str | None]:
+    """
+    Who signed the start *text*, and whom the mission acts for.
+
+    Args:
+        expected: Namespace, type, id and input digest as the server recorded them; its other fields do not count.
+        at: When the server recorded the start.
+
+    Raises:
+        SignatureError: Not signed by anyone of the directory for exactly this start.
+    """
+    token = take_apart(text)
+    holder = directory.holder(token.kid)
+    if holder is None:
+        raise SignatureError(f"is signed by `{token.kid}`, which is nobody's key in the directory")
+    who, key = holder
+    trouble = key.trouble(at)
+    if trouble:
+        raise SignatureError(f"is signed with a key that is not good: {trouble}")
+    verify(token, TYP, key)
+    try:
+        start = Start.model_validate(token.payload)
+    except ValidationError as error:
+        raise SignatureError("does not hold a start") from error
+    for field in ("namespace", "mission_type", "mission_id", "input"):
+        if getattr(start, field) != getattr(expected, field):
+            raise SignatureError(f"is for another {field.replace('_', ' ')}")
+    if not moment(start.iat) - CLOCK_SKEW <= at < moment(start.exp):
+        raise SignatureError("was not valid when the mission started")
+    return who, start.on_behalf_of

@@ -1,0 +1,23 @@
+"""
+AuditError                  could not tell what happened
+ ├── UnknownEventError      the history holds fields that this version does not know: update sayso
+ └── NotAMissionError       the history is not one a mission can have
+"""
+
+from __future__ import annotations
+
+
+class AuditError(Exception):
+    """What happened could not be told."""
+
+
+class UnknownEventError(AuditError):
+    """An event of a newer server: it cannot be digested without losing what it says."""
+
+    def __init__(self, event_id: int) -> None:
+        super().__init__(f"event {event_id} has fields this version does not know; update sayso")
+        self.event_id = event_id
+
+
+class NotAMissionError(AuditError):
+    """A history without a start, or with a gap."""

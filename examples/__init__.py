@@ -1,0 +1,1 @@
+"""Enterprises around Sayso, to run and test it against; nothing in Sayso imports them."""

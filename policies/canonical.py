@@ -1,0 +1,122 @@
+"""
+One value, one form, one digest.
+
+Every digest in Sayso is SHA-256 over RFC 8785 canonical JSON, prefixed with the kind of the thing and a version, so that
+a digest of one kind never stands for another. Values that two parsers could read differently are refused rather than
+repaired: duplicate keys, numbers beyond double precision, text outside NFC, lone surrogates, excessive depth or size.
+
+Source: RFC 8785; docs/decisions/0002-canonical-form.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import unicodedata
+from typing import Any, NewType
+
+import rfc8785
+from pydantic import JsonValue
+
+from policies.errors import CanonicalError
+
+Digest = NewType("Digest", str)
+"""64 lower-case hexadecimal digits."""
+
+MAX_DEPTH = 32
+MAX_BYTES = 256 * 1024
+MAX_INTEGER = 2**53 - 1
+
+
+def digest(kind: str, value: JsonValue) -> Digest:
+    """
+    The digest of *value* as a thing of *kind*, for example `action`.
+
+    Raises:
+        CanonicalError: The value has no single canonical form.
+    """
+    return Digest(hashlib.sha256(f"sayso:{kind}:v1\n".encode() + canonical(value)).hexdigest())
+
+
+def canonical(value: JsonValue) -> bytes:
+    """
+    RFC 8785 bytes of *value*.
+
+    Raises:
+        CanonicalError: The value has no single canonical form.
+    """
+    _check(value, "$", 0)
+    encoded: bytes = rfc8785.dumps(value)
+    if len(encoded) > MAX_BYTES:
+        raise CanonicalError("$", f"is larger than {MAX_BYTES} bytes")
+    return encoded
+
+
+def settled(value: JsonValue) -> JsonValue:
+    """*value* as a reader of its canonical bytes sees it: `1.0` is `1`, keys are sorted. What is digested is what is sent."""
+    return parse(canonical(value))
+
+
+def parse(text: bytes | str) -> JsonValue:
+    """
+    Parses JSON that has only one reading.
+
+    Raises:
+        CanonicalError: Not JSON, a duplicate key, NaN or an infinity, or no single canonical form.
+    """
+    if len(text) > 8 * MAX_BYTES:
+        raise CanonicalError("$", "is too large to read")
+    try:
+        value: JsonValue = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise CanonicalError("$", f"is not JSON ({error})") from error
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise CanonicalError(key, "is given twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise CanonicalError("$", f"holds {name}, which JSON does not know")
+
+
+def _check(value: object, path: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise CanonicalError(path, f"is nested deeper than {MAX_DEPTH}")
+    match value:
+        case None | bool():
+            return
+        case int():
+            _require(abs(value) <= MAX_INTEGER, path, "is an integer that a double cannot hold")
+        case float():
+            _require(math.isfinite(value), path, "is not a finite number")
+            _require(abs(value) <= MAX_INTEGER or not value.is_integer(), path, "is a number that a double cannot tell")
+        case str():
+            _check_text(value, path)
+        case list() | tuple():
+            for index, item in enumerate(value):
+                _check(item, f"{path}[{index}]", depth + 1)
+        case dict():
+            for key, item in value.items():
+                _require(isinstance(key, str), path, "has a key that is not text")
+                _check_text(key, f"{path}.{key!r}")
+                _check(item, f"{path}.{key}", depth + 1)
+        case _:
+            raise CanonicalError(path, f"is a {type(value).__name__}, which JSON does not know")
+
+
+def _check_text(text: str, path: str) -> None:
+    _require(unicodedata.is_normalized("NFC", text), path, "is not in Unicode NFC")
+    _require(not any("\ud800" <= char <= "\udfff" for char in text), path, "holds a lone surrogate")
+
+
+def _require(holds: bool, path: str, reason: str) -> None:
+    if not holds:
+        raise CanonicalError(path, reason)

@@ -1,0 +1,78 @@
+"""The approver directory: people, their groups and keys, services, and the gates' keys. A signal names nobody."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pydantic import Field, model_validator
+
+from policies.keys import PublicKey
+from policies.model import Written
+
+
+class Person(Written):
+    """Somebody who may own missions or decide."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    keys: tuple[PublicKey, ...] = ()
+    principals: tuple[str, ...] = ()
+    """`type:name` of Temporal principals that are this person, for attested decisions."""
+
+
+class Service(Written):
+    """A process. It may own missions; it never decides."""
+
+    name: str
+    keys: tuple[PublicKey, ...] = ()
+
+
+class Directory(Written):
+    """Everyone the gate can name. Key ids are unique across people, services and gates."""
+
+    groups: tuple[str, ...]
+    people: dict[str, Person]
+    services: dict[str, Service] = Field(default_factory=dict)
+    gates: tuple[PublicKey, ...] = ()
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Directory:
+        for person_id, person in self.people.items():
+            unknown = sorted(set(person.groups) - set(self.groups))
+            if unknown:
+                raise ValueError(f"`{person_id}` is in group `{unknown[0]}`, which is not listed under `groups`")
+        both = sorted(self.people.keys() & self.services.keys())
+        if both:
+            raise ValueError(f"`{both[0]}` is both a person and a service")
+        self._unique("key id", [key.kid for key in self._keys()])
+        # The same key under two names would let one person fill two rules.
+        self._unique("key", [key.x for key in self._keys()])
+        self._unique("principal", [p for person in self.people.values() for p in person.principals])
+        return self
+
+    @staticmethod
+    def _unique(what: str, values: list[str]) -> None:
+        twice = [value for value, count in Counter(values).items() if count > 1]
+        if twice:
+            raise ValueError(f"{what} `{twice[0]}` is listed twice")
+
+    def _keys(self) -> list[PublicKey]:
+        holders: list[Person | Service] = [*self.people.values(), *self.services.values()]
+        return [*self.gates, *(key for holder in holders for key in holder.keys)]
+
+    def holder(self, kid: str) -> tuple[str, PublicKey] | None:
+        """Who (person or service id) holds key *kid*, and the key."""
+        holders: dict[str, Person | Service] = {**self.people, **self.services}
+        for who, entry in holders.items():
+            for key in entry.keys:
+                if key.kid == kid:
+                    return who, key
+        return None
+
+    def gate(self, kid: str) -> PublicKey | None:
+        """The gate key *kid*, or None when it is not pinned here."""
+        return next((key for key in self.gates if key.kid == kid), None)
+
+    def person_of(self, principal: str) -> str | None:
+        """The person whom the Temporal principal `type:name` is, or None."""
+        return next((who for who, person in self.people.items() if principal in person.principals), None)

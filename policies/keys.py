@@ -1,0 +1,31 @@
+"""Public keys as the bundle holds them: Ed25519, by key id, each with its validity."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime, Field
+
+from policies.model import Written
+
+
+class PublicKey(Written):
+    """An Ed25519 public key."""
+
+    kid: str = Field(min_length=1)
+    x: str = Field(pattern=r"^[A-Za-z0-9_-]{43}$")
+    """The key, base64url without padding (RFC 8037 `x`)."""
+    not_before: AwareDatetime = datetime(2020, 1, 1, tzinfo=UTC)
+    not_after: AwareDatetime | None = None
+    revoked: bool = False
+    """A revoked key is void for everything it ever signed that is not yet used."""
+
+    def trouble(self, at: datetime) -> str | None:
+        """Why the key is not good at *at*, or None."""
+        if self.revoked:
+            return f"key `{self.kid}` is revoked"
+        if at < self.not_before:
+            return f"key `{self.kid}` is not valid before {self.not_before.isoformat()}"
+        if self.not_after is not None and at >= self.not_after:
+            return f"key `{self.kid}` is not valid since {self.not_after.isoformat()}"
+        return None

@@ -1,0 +1,136 @@
+"""
+Loads a bundle from its directory: the only IO in `policies/`.
+
+`*.cedar`, `integrations.yaml`, `directory.yaml` and `contracts/*.json`. Every file counts into the digest. A bundle that is
+not wholly understood does not load; there is no partial bundle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from policies.bundle import Bundle
+from policies.canonical import Digest, parse
+from policies.catalogue import Catalogue, Effect
+from policies.contract import Contract
+from policies.directory import Directory
+from policies.errors import BundleError, PolicyError
+from policies.rulebook import Rulebook
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def shipped() -> Path:
+    """The bundle that comes with Sayso: refunds at the example enterprise, without keys."""
+    return Path(__file__).parent / "bundles" / "refund"
+
+
+def load(root: Path) -> Bundle:
+    """
+    The bundle in *root*.
+
+    Raises:
+        BundleError: Missing, unreadable or not coherent; names the file and the reason.
+    """
+    if not root.is_dir():
+        raise BundleError(f"`{root}`", "is not a directory with a policy bundle; set SAYSO_POLICIES or run `sayso up`")
+    catalogue = _catalogue(root)
+    directory = load_directory(root)
+    text = "\n".join(_read(path) for path in sorted(root.glob("*.cedar")))
+    if not text.strip():
+        raise BundleError(f"`{root}`", "holds no `*.cedar` file; without a policy nothing is permitted")
+    return Bundle(
+        digest=_digest(root),
+        catalogue=catalogue,
+        directory=directory,
+        rulebook=Rulebook(text, catalogue, directory.groups),
+    )
+
+
+def load_directory(root: Path) -> Directory:
+    """
+    The approver directory alone, read anew.
+
+    Raises:
+        BundleError: Missing, unreadable or not coherent.
+    """
+    return _model(root / "directory.yaml", Directory)
+
+
+def _catalogue(root: Path) -> Catalogue:
+    path = root / "integrations.yaml"
+    catalogue = _model(path, Catalogue)
+    if catalogue.contracts:
+        raise BundleError(f"`{path.name}`", "contracts belong into `contracts/`, one file an integration")
+    contracts: dict[str, Contract] = {}
+    for name, integration in catalogue.integrations.items():
+        tools = _contracts(root / "contracts" / f"{name}.json")
+        for tool, operation in integration.operations.items():
+            where = f"`{path.name}` `{name}.{tool}`"
+            contract = tools.get(tool)
+            if contract is None or contract.digest != operation.contract:
+                raise BundleError(where, f"its pinned contract is not the one in `contracts/{name}.json`")
+            if operation.effect is not Effect.COMMIT and operation.scope is None:
+                raise BundleError(where, "a read names the `scope` it asks for")
+            contracts[f"{name}.{tool}"] = contract
+    return catalogue.model_copy(update={"contracts": contracts})
+
+
+def _contracts(path: Path) -> dict[str, Contract]:
+    try:
+        listed = parse(_read(path))
+        if not isinstance(listed, list):
+            raise BundleError(f"`{path.name}`", "is not a list of contracts")
+        return {contract.name: contract for contract in (Contract.model_validate(item) for item in listed)}
+    except ValidationError as error:
+        raise BundleError(f"`{path.name}`", _first(error)) from error
+    except PolicyError as error:
+        raise BundleError(f"`{path.name}`", str(error)) from error
+
+
+def _model(path: Path, kind: type[_Model]) -> _Model:
+    try:
+        content = yaml.load(_read(path), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+        return kind.model_validate(content)
+    except yaml.YAMLError as error:
+        raise BundleError(f"`{path.name}`", f"is not YAML ({error})".replace("\n", " ")) from error
+    except ValidationError as error:
+        raise BundleError(f"`{path.name}`", _first(error)) from error
+
+
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A safe loader that refuses a key given twice: PyYAML keeps the last, and a reviewer sees the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.YAMLError(f"key `{twice[0]}` is given twice in line {node.start_mark.line + 1}")
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise BundleError(f"`{path}`", f"cannot be read ({reason})") from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"`{where}`: {first['msg']}" if where else str(first["msg"])
+
+
+def _digest(root: Path) -> Digest:
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(root).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
+    return Digest(hashlib.sha256(json.dumps(["sayso:bundle:v1", lines]).encode()).hexdigest())

@@ -1,0 +1,222 @@
+"""
+The rulebook: Cedar policies with their annotations, asked with a schema.
+
+Allow means that the decision is Allow and that there are no errors. Anything else, an unreadable request included, is no.
+A permit that a commit could match says whose say-so it needs, or the rulebook does not load; several that match are
+joined, so a weaker rule cannot shadow a stronger one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cedarpy
+
+from policies.action import Action, Principals
+from policies.catalogue import Catalogue, Effect
+from policies.directory import Directory
+from policies.errors import BundleError
+from policies.requirement import Assurance, Requirement, Rule, joined, parse_duration, parse_rules
+from policies.ruling import Finding
+from policies.schema import ArgumentError, CedarSchema
+
+_ANNOTATIONS = {"id", "requires", "expires", "assurance", "description"}
+_MAX_NESTING = 100
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Cedar's answer: whether it permits, by which policies, and what they require (None where none of them does)."""
+
+    finding: Finding
+    policies: tuple[str, ...] = ()
+    requirement: Requirement | None = None
+
+
+@dataclass(frozen=True)
+class Approvable:
+    """What `approve` is asked about: the attributes of a proposal that policies may name."""
+
+    mission_type: str
+    operation: str
+    groups: tuple[str, ...]
+    principals: Principals
+
+
+@dataclass(frozen=True)
+class _Policy:
+    name: str
+    requirement: Requirement | None
+
+
+class Rulebook:
+    """All Cedar policies of a bundle."""
+
+    def __init__(self, text: str, catalogue: Catalogue, groups: tuple[str, ...]) -> None:
+        """
+        Args:
+            text: All policy files, concatenated.
+            groups: The groups that rules may name.
+
+        Raises:
+            BundleError: Not valid under the schema, an unknown annotation or group, or a commit without `@requires`.
+        """
+        _check_nesting(text)
+        self._schema = CedarSchema(catalogue.contracts)
+        self._commits = catalogue.names(Effect.COMMIT)
+        self._groups = groups
+        try:
+            parsed = json.loads(cedarpy.policies_to_json_str(text))
+            self._set = cedarpy.PolicySet.from_str(text)
+        except ValueError as error:
+            raise BundleError("policies", f"not readable as Cedar ({error})") from error
+        valid = cedarpy.validate_policies(text, self._schema.text)
+        if not valid.validation_passed:
+            raise BundleError("policies", "; ".join(str(error) for error in valid.errors))
+        if parsed.get("templates"):
+            raise BundleError("policies", "templates are not supported; write the policy out")
+        self._policies = {key: self._read(spec) for key, spec in parsed["staticPolicies"].items()}
+        self._check_ids()
+
+    def permits(self, action: Action, principals: Principals, directory: Directory) -> Permission:
+        """Whether policy permits *action* to a mission acting for *principals*, and what it requires."""
+        try:
+            context = self._schema.context(action.operation, action.arguments)
+        except ArgumentError as error:
+            return Permission(Finding(check="policy", holds=False, words=f"the arguments cannot be judged: {error}"))
+        mission = _entity("Mission", action.mission.mission_id, {"type": action.mission.mission_type} | _people_of(principals))
+        request = {
+            "principal": mission["uid"],
+            "action": {"type": "Action", "id": action.operation},
+            "resource": {"type": "Integration", "id": action.integration},
+            "context": context,
+        }
+        what = f"`{action.operation}` with these arguments for `{action.mission.mission_type}` missions"
+        return self._ask(request, [mission], directory, what)
+
+    def may_start(self, person: str, mission_type: str, directory: Directory) -> Finding:
+        """Whether *person* may start missions of *mission_type*."""
+        request = {
+            "principal": {"type": "Person", "id": person},
+            "action": {"type": "Action", "id": "start"},
+            "resource": {"type": "MissionType", "id": mission_type},
+            "context": {},
+        }
+        return self._ask(request, [], directory, f"`{person}` to start `{mission_type}` missions").finding
+
+    def may_approve(self, person: str, proposal: Approvable, directory: Directory) -> Finding:
+        """Whether *person* may decide about *proposal*: Cedar's `approve`, with separation of duties as `forbid`."""
+        attributes = {
+            "mission_type": proposal.mission_type,
+            "operation": proposal.operation,
+            "groups": [{"__entity": {"type": "Group", "id": group}} for group in proposal.groups],
+        }
+        resource = _entity("Proposal", "proposal", attributes | _people_of(proposal.principals))
+        request = {
+            "principal": {"type": "Person", "id": person},
+            "action": {"type": "Action", "id": "approve"},
+            "resource": resource["uid"],
+            "context": {},
+        }
+        return self._ask(request, [resource], directory, f"`{person}` to decide this").finding
+
+    def _ask(self, request: dict[str, Any], entities: list[dict[str, Any]], directory: Directory, what: str) -> Permission:
+        people = [_entity("Person", who, {}, person.groups) for who, person in directory.people.items()]
+        try:
+            known = cedarpy.Entities.from_json_str(json.dumps(people + entities), self._schema.handle)
+            answer = cedarpy.is_authorized(request, self._set, known, self._schema.handle)
+        except ValueError as error:
+            return Permission(Finding(check="policy", holds=False, words=f"policy could not be asked: {error}"))
+        policies = [self._policies[key] for key in answer.diagnostics.reasons]
+        names = tuple(sorted(policy.name for policy in policies))
+        if answer.decision is cedarpy.Decision.Allow and not answer.diagnostics.errors:
+            words = f"policy permits {what} ({', '.join(names)})"
+            return Permission(Finding(check="policy", holds=True, words=words), names, _joined(policies))
+        if answer.diagnostics.errors:
+            why = f": {'; '.join(answer.diagnostics.errors)}"
+        else:
+            why = f" ({', '.join(names)} forbids it)" if names else " (no permit matches)"
+        return Permission(Finding(check="policy", holds=False, words=f"policy does not permit {what}{why}"), names)
+
+    def _read(self, spec: Mapping[str, Any]) -> _Policy:
+        annotations: dict[str, str] = {key: value or "" for key, value in spec.get("annotations", {}).items()}
+        name = annotations.get("id", "")
+        where = f"policy `{name}`"
+        if not name:
+            raise BundleError("policies", "a policy has no `@id`; every policy is named so that a ruling can name it")
+        unknown = sorted(annotations.keys() - _ANNOTATIONS)
+        if unknown:
+            raise BundleError(where, f"`@{unknown[0]}` is not an annotation Sayso knows")
+        if spec["effect"] != "permit":
+            if annotations.keys() & {"requires", "expires", "assurance"}:
+                raise BundleError(where, "a forbid cannot carry a requirement")
+            return _Policy(name, None)
+        requirement = self._requirement(annotations, where)
+        if requirement is None and self._reaches_commit(spec["action"]):
+            raise BundleError(where, "permits an operation that commits without `@requires`")
+        return _Policy(name, requirement)
+
+    def _requirement(self, annotations: Mapping[str, str], where: str) -> Requirement | None:
+        if "requires" not in annotations:
+            if annotations.keys() & {"expires", "assurance"}:
+                raise BundleError(where, "`@expires` and `@assurance` mean nothing without `@requires`")
+            return None
+        if "expires" not in annotations:
+            raise BundleError(where, "`@requires` needs `@expires`: no proposal waits for ever")
+        rules: tuple[Rule, ...] = parse_rules(annotations["requires"], where)
+        unknown = sorted({rule.group for rule in rules} - set(self._groups))
+        if unknown:
+            raise BundleError(where, f"requires group `{unknown[0]}`, which the directory does not list")
+        assurance = annotations.get("assurance", Assurance.SIGNED)
+        if assurance not in (Assurance.SIGNED, Assurance.ATTESTED):
+            raise BundleError(where, f"`@assurance` is `signed` or `attested`, not `{assurance}`")
+        return Requirement(
+            rules=rules,
+            expires_seconds=parse_duration(annotations["expires"], where),
+            assurance=Assurance(assurance),
+        )
+
+    def _reaches_commit(self, action: Mapping[str, Any]) -> bool:
+        match action:
+            case {"op": "==" | "in", "entity": {"id": name}}:
+                return name in self._commits
+            case {"op": "in", "entities": list(entities)}:
+                return any(entity["id"] in self._commits for entity in entities)
+        # An unconstrained action reaches everything.
+        return bool(self._commits)
+
+    def _check_ids(self) -> None:
+        names = [policy.name for policy in self._policies.values()]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise BundleError(f"policy `{twice[0]}`", "the id is used twice")
+
+
+def _joined(policies: list[_Policy]) -> Requirement | None:
+    requirements = [policy.requirement for policy in policies if policy.requirement is not None]
+    return joined(requirements) if requirements else None
+
+
+def _entity(kind: str, name: str, attributes: dict[str, Any], groups: tuple[str, ...] = ()) -> dict[str, Any]:
+    parents = [{"type": "Group", "id": group} for group in groups]
+    return {"uid": {"type": kind, "id": name}, "attrs": attributes, "parents": parents}
+
+
+def _people_of(principals: Principals) -> dict[str, Any]:
+    named = {"owner": principals.owner, "on_behalf_of": principals.on_behalf_of}
+    return {key: {"__entity": {"type": "Person", "id": who}} for key, who in named.items() if who is not None}
+
+
+def _check_nesting(text: str) -> None:
+    # Tens of thousands of nested brackets overflow the parser's stack and kill the process.
+    depth = 0
+    for bracket in re.findall(r"[()\[\]{}]", text):
+        depth += 1 if bracket in "([{" else -1
+        if depth > _MAX_NESTING:
+            raise BundleError("policies", f"brackets are nested deeper than {_MAX_NESTING}")
+    if re.search(r"(?:[!-]\s*){100,}", text):
+        raise BundleError("policies", "operators are repeated more than 100 times")

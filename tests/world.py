@@ -1,0 +1,255 @@
+"""
+A whole small world for tests: the real example enterprise, a bundle for it with keyed people, and workers in this process
+on a real Temporal server, with a payload codec in place so that nothing gets by on plain payloads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import yaml
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client, WorkflowHandle
+from temporalio.converter import PayloadCodec
+from temporalio.worker import Worker
+
+from activities.commit import CommitActivities
+from activities.directories import FileDirectories
+from activities.gate import Gate, Ports
+from activities.histories import ServerHistories
+from activities.mcp_tools import McpTools
+from activities.models import LiteLLMModels
+from activities.observe import observe
+from activities.proposer import Proposer
+from activities.read import ReadActivities
+from activities.reason import ReasonActivities
+from activities.tokens import IssuerTokens
+from activities.uses import ServerUses
+from approvals import start
+from approvals.decision import SIGNAL, Statement, Verdict, make, sign
+from approvals.evidence import Evidence
+from approvals.jws import Signer
+from approvals.settlement import Receipt, Settlement
+from approvals.signed import Kind
+from audit.judgement import Found, Law, signed_proposals
+from audit.record import MissionRecord
+from examples.refund.ledger import LedgerRow, ledger
+from policies.bundle import Bundle
+from policies.load import load
+from tests.examples.enterprise import Enterprise
+from workflows.mission import COMMITS, READS, REASONING
+from workflows.missions import QUEUE
+from workflows.refund import RefundMission, RefundVerdict
+from workflows.use import Use
+
+SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
+PEOPLE = ("olga", "sam", "lena", "fay")
+_T = TypeVar("_T")
+
+
+class ScramblingCodec(PayloadCodec):
+    """Not encryption; it only makes sure that nobody reads a payload without the codec."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Hides each payload in another."""
+        return [
+            Payload(metadata={"encoding": b"test/scrambled"}, data=payload.SerializeToString()[::-1]) for payload in payloads
+        ]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Raises on what it did not write, as ciphers do."""
+        for payload in payloads:
+            if payload.metadata.get("encoding") != b"test/scrambled":
+                raise ValueError("not written by this codec")
+        return [Payload.FromString(payload.data[::-1]) for payload in payloads]
+
+
+@dataclass
+class World:
+    """Everything a test acts on."""
+
+    client: Client
+    enterprise: Enterprise
+    policies: Path
+    signers: Mapping[str, Signer]
+    ports: Ports = field(repr=False)
+    committer: IssuerTokens = field(repr=False)
+    reader: IssuerTokens = field(init=False, repr=False)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle as it is on disk now."""
+        return load(self.policies)
+
+    @property
+    def law(self) -> Law:
+        """What a judge judges by now."""
+        bundle = self.bundle
+        return Law(bundle, bundle.directory)
+
+    def ledger(self, order_id: str | None = None) -> list[LedgerRow]:
+        """Refunds that were really paid."""
+        try:
+            rows = ledger(self.enterprise.data)
+        except FileNotFoundError:
+            return []
+        return [row for row in rows if order_id in (None, row.order_id)]
+
+    async def start(
+        self, case_id: str, *, owner: str | None = "olga", workflow: str = "refund", queue: str = QUEUE, **changes: Any
+    ) -> WorkflowHandle[Any, Any]:
+        """Starts a mission as `sayso start` does, signed by *owner*; *changes* go into the signed claims."""
+        mission_id = f"{workflow}-{case_id}-{uuid4().hex[:8]}"
+        given = {"case_id": case_id}
+        now = int(datetime.now(UTC).timestamp())
+        claims = start.Start(
+            namespace=self.client.namespace,
+            mission_type=workflow,
+            mission_id=mission_id,
+            input=start.input_digest(given),
+            iat=now,
+            exp=now + 300,
+            jti=uuid4().hex,
+        ).model_copy(update=changes)
+        memo = {start.MEMO: start.sign(claims, self.signers[owner])} if owner else {}
+        return await self.client.start_workflow(
+            workflow, given, id=mission_id, task_queue=queue, memo=memo, result_type=RefundVerdict
+        )
+
+    async def record(self, handle: WorkflowHandle[Any, Any]) -> MissionRecord:
+        """The run's record now."""
+        run_id = handle.result_run_id or (await handle.describe()).run_id
+        return await self.ports.histories.read(handle.id, run_id)
+
+    async def proposed(self, handle: WorkflowHandle[Any, Any], count: int = 1) -> Found:
+        """The *count*-th proposal of the gate, once it is in the history."""
+
+        async def look() -> Found | None:
+            found = list(signed_proposals(await self.record(handle), self.law).values())
+            return found[count - 1] if len(found) >= count else None
+
+        return await until(look)
+
+    async def settlement(self, handle: WorkflowHandle[Any, Any], after: int = 0) -> Settlement:
+        """The first settlement in the history that judged beyond event *after*."""
+
+        async def look() -> Settlement | None:
+            for entry in (await self.record(handle)).entries(Kind.SETTLEMENT):
+                settlement = Settlement.model_validate(entry.signed.body)
+                if settlement.head.through > after:
+                    return settlement
+            return None
+
+        return await until(look)
+
+    async def statement(
+        self, handle: WorkflowHandle[Any, Any], found: Found, verdict: Verdict = Verdict.APPROVE, **changes: Any
+    ) -> Statement:
+        """What an approver signs who reviewed the mission now; *changes* overwrite fields."""
+        record = await self.record(handle)
+        evidence = Evidence(through=record.head, digest=record.chain[-1])
+        made = make(found.proposal, found.digest, evidence, verdict, reason="", now=datetime.now(UTC), jti=uuid4().hex)
+        return made.model_copy(update=changes)
+
+    async def decide(
+        self,
+        handle: WorkflowHandle[Any, Any],
+        who: str,
+        verdict: Verdict = Verdict.APPROVE,
+        found: Found | None = None,
+        **changes: Any,
+    ) -> str:
+        """Signs as *who* and sends; returns the token."""
+        found = found or await self.proposed(handle)
+        token = sign(await self.statement(handle, found, verdict, **changes), self.signers[who])
+        await handle.signal(SIGNAL, token)
+        return token
+
+    def workers(self) -> list[Worker]:
+        """The four roles on the world's client."""
+        bundle, client, data = self.bundle, self.client, self.enterprise.data
+        self.reader = IssuerTokens(self.enterprise.issuer, data / "read-client.json")
+        gate = Gate(self.ports, bundle, self.signers["gate"])
+        proposer = Proposer(self.ports, bundle, self.signers["gate"])
+        commits = CommitActivities(gate, proposer)
+        reads = ReadActivities(bundle, McpTools(), self.reader)
+        return [
+            Worker(client, task_queue=QUEUE, workflows=[RefundMission], activities=[observe], max_cached_workflows=0),
+            Worker(client, task_queue=READS, activities=[reads.read]),
+            Worker(client, task_queue=REASONING, activities=[ReasonActivities(LiteLLMModels(None)).reason]),
+            Worker(client, task_queue=COMMITS, workflows=[Use], activities=[commits.propose, commits.settle]),
+        ]
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """All four roles at work."""
+        async with AsyncExitStack() as stack:
+            for worker in self.workers():
+                await stack.enter_async_context(worker)
+            stack.push_async_callback(self.reader.close)
+            stack.push_async_callback(self.committer.close)
+            yield
+
+
+def receipt_of(settlement: Settlement) -> Receipt:
+    """The receipt in a settlement that has one."""
+    assert settlement.receipt is not None
+    return Receipt.model_validate(settlement.receipt.body)
+
+
+async def until(look: Callable[[], Awaitable[_T | None]], seconds: float = 10) -> _T:
+    """What *look* finds, as soon as it finds it."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await look()
+            if found is not None:
+                return found
+            await asyncio.sleep(0.02)
+
+
+def write_bundle(target: Path, enterprise: Enterprise, signers: Mapping[str, Signer]) -> None:
+    """The shipped bundle with the enterprise's addresses and the signers' public keys."""
+    shutil.copytree(SHIPPED, target)
+    path = target / "integrations.yaml"
+    catalogue = yaml.safe_load(path.read_text())
+    catalogue["issuer"] = enterprise.issuer
+    for name in ("orders", "payments", "knowledge"):
+        catalogue["integrations"][name] |= dict.fromkeys(("url", "resource"), getattr(enterprise.resources, name))
+    path.write_text(yaml.safe_dump(catalogue))
+    path = target / "directory.yaml"
+    directory = yaml.safe_load(path.read_text())
+    for who in PEOPLE:
+        directory["people"][who]["keys"] = [_public(signers[who])]
+    directory["services"]["mission-worker"]["keys"] = [_public(signers["mission-worker"])]
+    directory["gates"] = [_public(signers["gate"])]
+    path.write_text(yaml.safe_dump(directory))
+
+
+def _public(signer: Signer) -> dict[str, str]:
+    key = signer.public()
+    return {"kid": key.kid, "x": key.x}
+
+
+def make_world(client: Client, enterprise: Enterprise, root: Path) -> World:
+    """A world on a running enterprise and server."""
+    signers = {who: Signer.generate(f"{who}-1") for who in (*PEOPLE, "mission-worker", "gate", "stranger")}
+    policies = root / "policies"
+    write_bundle(policies, enterprise, signers)
+    committer = IssuerTokens(enterprise.issuer, enterprise.data / "commit-client.json")
+    ports = Ports(
+        histories=ServerHistories(client),
+        uses=ServerUses(client),
+        tools=McpTools(),
+        tokens=committer,
+        directories=FileDirectories(policies),
+        clock=lambda: datetime.now(UTC),
+    )
+    return World(client, enterprise, policies, signers, ports, committer)

@@ -1,0 +1,181 @@
+"""`sayso approve`, `sayso deny` and `sayso sign`: decisions, signed with a person's key over what they reviewed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.cli.options import data_option, emit, json_option
+from workers.cli.signer import choose, key_options
+from workers.errors import CannotReach, Refused
+
+if TYPE_CHECKING:
+    from workers.cli.ballot import Ballot
+    from workers.cli.desk import Desk
+    from workers.cli.docket import Matter
+    from workers.cli.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the person at the terminal asked for."""
+
+    identifier: str
+    verdict: str
+    reason: str
+    name: str | None
+    key: Path | None
+    data: Path | None
+    as_json: bool
+    yes: bool = True
+    timeout: float = 30.0
+
+
+def _deciding(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that `approve` and `deny` share."""
+    options: list[Callable[[Any], Any]] = [
+        click.argument("identifier", metavar="ID"),
+        click.option("--reason", default="", help="Why, in your words; it goes into the record."),
+        key_options,
+        click.option("--yes", is_flag=True, help="Do not ask back."),
+        click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds to wait."),
+        data_option,
+        json_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_deciding
+def approve(identifier: str, **options: Any) -> None:
+    """
+    Approve the proposal ID with your key: exactly the action on its card, once.
+
+    Ends with 0 when the gate counted it, 1 when it is refused.
+    """
+    _decide(Wish(identifier, "approve", **options))
+
+
+@click.command()
+@_deciding
+def deny(identifier: str, **options: Any) -> None:
+    """
+    Deny the proposal ID with your key; after an approval, before it is used, this revokes it.
+
+    Ends with 0 when the gate heard it in time, 1 when it is refused or too late.
+    """
+    _decide(Wish(identifier, "deny", **options))
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@click.option("--verdict", type=click.Choice(["approve", "deny"]), required=True, help="What you say to it.")
+@click.option("--reason", default="", help="Why, in your words; it goes into the record.")
+@key_options
+@data_option
+@json_option
+def sign(identifier: str, **options: Any) -> None:
+    """Print a signed decision over the proposal ID, to paste into the Temporal UI, and send nothing."""
+    asyncio.run(_sign(Wish(identifier, **options)))
+
+
+async def _sign(wish: Wish) -> None:
+    from approvals.decision import SIGNAL
+    from approvals.proposal import proposal_id
+    from workers.cli.desk import answering, open_desk
+
+    desk = await open_desk(wish.data)
+    with answering(desk):
+        matter, ballot = await _cast(desk, wish)
+    where = {"mission_id": matter.record.mission_id, "run_id": matter.record.run_id}
+    what = {"proposal_id": proposal_id(matter.digest), "proposal_digest": matter.digest, "approver": ballot.who}
+    emit(wish.as_json, {**where, **what, "signal": SIGNAL, "payload": ballot.token}, f'"{ballot.token}"')
+    if not wish.as_json:
+        words = f"send it to this mission as signal `{SIGNAL}`, with the line above, quotes included, as its one JSON payload"
+        click.echo(words, err=True)
+
+
+def _decide(wish: Wish) -> None:
+    from workers.cli.outcome import as_text
+
+    found = asyncio.run(_decided(wish))
+    emit(wish.as_json, found, as_text(found))
+    if not found.done:
+        click.get_current_context().exit(1)
+
+
+async def _decided(wish: Wish) -> Outcome:
+    from workers.cli.desk import answering, open_desk
+
+    desk = await open_desk(wish.data)
+    with answering(desk):
+        matter, ballot = await _cast(desk, wish)
+        _confirm(matter, ballot, wish)
+        return await _send(desk, matter, ballot, wish)
+
+
+async def _cast(desk: Desk, wish: Wish) -> tuple[Matter, Ballot]:
+    from approvals.decision import Verdict
+    from workers.cli.ballot import cast
+    from workers.cli.docket import find
+
+    signer = choose(desk.profile, wish.name, wish.key, desk.profile.decide_as)
+    matter = await find(desk, wish.identifier)
+    return matter, cast(matter, signer, Verdict(wish.verdict), wish.reason)
+
+
+def _confirm(matter: Matter, ballot: Ballot, wish: Wish) -> None:
+    from approvals.display import visible
+    from workers.cli.review import as_text
+
+    if not wish.as_json:
+        click.echo(as_text(matter) + "\n")
+    if wish.yes or not sys.stdin.isatty():
+        return
+    question = f"{wish.verdict} {visible(matter.proposal.action.operation)} as {visible(ballot.who)}?"
+    if not click.confirm(question, err=True):
+        raise Refused("nothing was sent: you did not confirm")
+
+
+async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Outcome:
+    from temporalio.service import RPCError
+
+    from approvals.decision import SIGNAL, Verdict
+    from audit.answers import receipt_of
+    from workers.cli.desk import missing
+    from workers.cli.follow import judged
+    from workers.cli.outcome import Sent, outcome
+
+    mission_id, run_id = matter.record.mission_id, matter.record.run_id
+    sent = Sent(
+        proposal=matter.digest, mission_id=mission_id, run_id=run_id, verdict=Verdict(wish.verdict), approver=ballot.who
+    )
+    try:
+        await desk.client.get_workflow_handle(mission_id, run_id=run_id).signal(SIGNAL, ballot.token)
+    except RPCError as error:
+        if missing(error):
+            raise Refused("the mission ended in the meantime; your decision was not taken") from error
+        raise
+    found = await judged(desk, sent, ballot.token, matter.record.head, wish.timeout)
+    if isinstance(found, Sent):
+        raise _unjudged(found, wish)
+    sent, event_id, settlement = found
+    return outcome(sent, event_id, settlement, receipt_of(settlement, desk.law.directory))
+
+
+def _unjudged(sent: Any, wish: Wish) -> CannotReach:
+    from approvals.display import visible
+
+    where = f"is event {sent.event_id} of its history" if sent.event_id else "was taken by the server"
+    return CannotReach(
+        f"your {wish.verdict} {where}, and the gate has not judged it within {wish.timeout:g} s: "
+        f"is a commit worker running? `sayso rail {visible(sent.mission_id)}` shows what becomes of it"
+    )

@@ -1,0 +1,76 @@
+"""The desk: what a command at the terminal works with. The stack's profile, its bundle and a connected client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.errors import Unreachable
+from approvals.display import visible
+from audit.errors import AuditError
+from audit.judgement import Law
+from policies.load import load as load_bundle
+from workers import profile
+from workers.connection import connect
+from workers.errors import CannotReach, CommandError, Refused, WrongUse
+
+_SILENT = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One command's view of one stack."""
+
+    profile: profile.Profile
+    law: Law
+    client: Client
+
+
+async def open_desk(data: Path | None) -> Desk:
+    """
+    The desk of the stack in *data*; the command's own bundle is what it trusts.
+
+    Raises:
+        WrongUse: No stack, or a bundle that does not load.
+        CannotReach: No Temporal server.
+    """
+    found = profile.load(profile.data_directory(data))
+    # The bundle is read in a thread while the connection is made.
+    bundle, client = await asyncio.gather(
+        asyncio.to_thread(load_bundle, found.policies), connect(found.address, found.namespace)
+    )
+    return Desk(found, Law(bundle, bundle.directory), client)
+
+
+@contextmanager
+def answering(desk: Desk) -> Iterator[None]:
+    """Errors of server and history as errors for people."""
+    try:
+        yield
+    except RPCError as error:
+        raise _told(error, desk.profile) from error
+    except Unreachable as error:
+        raise CannotReach(f"the Temporal server at {desk.profile.address} does not answer ({error})") from error
+    except AuditError as error:
+        raise Refused(str(error)) from error
+
+
+def missing(error: RPCError) -> bool:
+    """Whether the server says that there is no such run, or none that is open; an unknown namespace is another error."""
+    return error.status is RPCStatusCode.NOT_FOUND and not error.message.startswith("Namespace")
+
+
+def _told(error: RPCError, found: profile.Profile) -> CommandError:
+    if error.status in _SILENT:
+        return CannotReach(
+            f"the Temporal server at {found.address} does not answer: is the stack running? `sayso up` starts it"
+        )
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return WrongUse(f"the Temporal server at {found.address} says: {visible(error.message)}")
+    return Refused(f"the Temporal server at {found.address} refuses: {visible(error.message or error.status.name)}")

@@ -1,0 +1,161 @@
+"""
+A proposal as the command line finds it: in the mission's own history, opened, verified with the keys of the command's own
+bundle, and judged at this moment. What a mission or its search attributes say about it is only where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from activities.histories import ServerHistories
+from approvals import queue
+from approvals.decision import Heard
+from approvals.display import visible
+from approvals.proposal import Proposal, proposal_id
+from approvals.resolution import Resolution, resolve
+from approvals.settlement import Settlement, SettlementKind
+from approvals.votes import Docket
+from audit.answers import settlements
+from audit.judgement import Judgement, Law, decisions, judge, signed_proposals
+from audit.record import MissionRecord
+from policies.canonical import Digest
+from workers.cli.desk import Desk, missing
+from workers.errors import WrongUse
+
+_ITS_OWN = ("run", "evidence", "card")
+"""Checks without which a proposal is not this mission's, whoever signed it."""
+
+
+@dataclass(frozen=True)
+class Matter:
+    """One verified proposal, as judged over its mission's history at one moment."""
+
+    record: MissionRecord
+    digest: Digest
+    proposal: Proposal
+    judgement: Judgement
+    resolution: Resolution
+    law: Law
+    now: datetime
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return self.now >= self.proposal.expires_at
+
+    @cached_property
+    def answer(self) -> Settlement | None:
+        """The gate's latest settlement of it, verified."""
+        found = settlements(self.record, self.law.directory).values()
+        return next((answer for answer in reversed(found) if answer.proposal == self.digest), None)
+
+    @property
+    def answer_is_open(self) -> bool:
+        """Whether the gate has given no final answer yet."""
+        return self.answer is None or self.answer.kind in (SettlementKind.PENDING, SettlementKind.NOT_SENT)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the gate would not send it now, whoever approves."""
+        return tuple(finding.words for finding in self.judgement.findings if not finding.holds)
+
+    def with_decision(self, heard: Heard) -> Resolution:
+        """How it would stand with one more decision."""
+        found = signed_proposals(self.record, self.law)
+        docket = Docket(
+            proposal=self.proposal,
+            digest=self.digest,
+            event_id=found[self.digest].event_id,
+            chain=self.record.chain,
+            directory=self.law.directory,
+            rulebook=self.law.bundle.rulebook,
+            siblings=frozenset(found),
+        )
+        return resolve(docket, [*decisions(self.record, self.law), heard], self.now)
+
+
+def look(record: MissionRecord, digest: Digest, law: Law) -> Matter | str:
+    """Proposal *digest* of *record* as it stands now, or why it is not one that the gate made for this mission."""
+    now = max(datetime.now(UTC), record.last_event_at)
+    judgement = judge(record, digest, law, now)
+    foreign = [f.words for f in judgement.findings if not f.holds and (f.check in _ITS_OWN or judgement.found is None)]
+    if judgement.found is None or judgement.resolution is None or foreign:
+        return "; ".join(foreign) or "it cannot be judged"
+    return Matter(record, digest, judgement.found.proposal, judgement, judgement.resolution, law, now)
+
+
+async def described(desk: Desk, mission_id: str) -> WorkflowExecutionDescription:
+    """
+    The latest run of *mission_id*.
+
+    Raises:
+        WrongUse: There is none.
+    """
+    try:
+        return await desk.client.get_workflow_handle(mission_id).describe()
+    except RPCError as error:
+        if missing(error):
+            words = f"there is no mission `{visible(mission_id)}` on {desk.profile.address}, namespace {desk.profile.namespace}"
+            raise WrongUse(f"{words}: `sayso queue` lists what waits") from error
+        raise
+
+
+async def record_of(desk: Desk, mission_id: str, run_id: str) -> MissionRecord:
+    """The run's history. Raises Unreachable, NotAMissionError."""
+    return await ServerHistories(desk.client).read(mission_id, run_id)
+
+
+async def find(desk: Desk, text: str) -> Matter:
+    """
+    The proposal that *text* names: a proposal id, or a mission id for its open or latest proposal.
+
+    Raises:
+        WrongUse: Nothing, more than one thing, or nothing that the gate signed.
+    """
+    if queue.is_prefix(text):
+        rows = await queue.naming(desk.client, text)
+        if rows:
+            return await _among(desk, text, rows)
+    description = await described(desk, text)
+    record = await record_of(desk, description.id, description.run_id)
+    claimed = queue.claimed(description.typed_search_attributes)
+    digests = list(signed_proposals(record, desk.law))
+    wanted = [digest for digest in digests if digest == claimed] or digests[-1:]
+    matter = look(record, wanted[0], desk.law) if wanted else "its history holds none that the gate signed"
+    if isinstance(matter, Matter):
+        return matter
+    over = "" if description.status is WorkflowExecutionStatus.RUNNING else " and is over"
+    raise WrongUse(
+        f"mission `{visible(text)}` has no proposal to show{over}: {visible(matter)}; see `sayso rail {visible(text)}`"
+    )
+
+
+async def _among(desk: Desk, prefix: str, rows: Sequence[queue.Waiting]) -> Matter:
+    found: dict[Digest, Matter] = {}
+    troubles: dict[str, str] = {}
+    for row in rows:
+        matter = await matter_of(desk, row)
+        if isinstance(matter, Matter):
+            found[matter.digest] = matter
+        else:
+            troubles[row.mission_id] = matter
+    if len(found) > 1:
+        names = ", ".join(f"`{proposal_id(digest)}`" for digest in found)
+        raise WrongUse(f"`{prefix}` begins {len(found)} proposals ({names}): give more digits")
+    for matter in found.values():
+        return matter
+    mission_id, trouble = next(iter(troubles.items()))
+    raise WrongUse(f"mission `{visible(mission_id)}` names proposal `{prefix}`, and it is unverified: {visible(trouble)}")
+
+
+async def matter_of(desk: Desk, row: queue.Waiting) -> Matter | str:
+    """The proposal that *row* names, verified, or why it is not."""
+    if row.proposal is None:
+        return "it names no proposal"
+    return look(await record_of(desk, row.mission_id, row.run_id), Digest(row.proposal), desk.law)

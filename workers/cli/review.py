@@ -1,0 +1,111 @@
+"""`sayso review`: one proposal, as verified and rendered here. Nothing shown comes from the mission worker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.cli.options import data_option, emit, json_option
+
+if TYPE_CHECKING:
+    from approvals.votes import Vote
+    from workers.cli.docket import Matter
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@data_option
+@json_option
+def review(identifier: str, data: Path | None, as_json: bool) -> None:
+    """Show the proposal ID: its card, what it still needs, what was decided. ID is a proposal id or a mission id."""
+    matter = asyncio.run(_find(data, identifier))
+    emit(as_json, as_data(matter), as_text(matter))
+
+
+async def _find(data: Path | None, identifier: str) -> Matter:
+    from workers.cli.desk import answering, open_desk
+    from workers.cli.docket import find
+
+    desk = await open_desk(data)
+    with answering(desk):
+        return await find(desk, identifier)
+
+
+def as_data(matter: Matter) -> dict[str, Any]:
+    """What `--json` prints: everything the text shows, unescaped."""
+    from approvals.card import render
+    from approvals.proposal import proposal_id
+
+    proposal, answer = matter.proposal, matter.answer
+    action = proposal.action
+    return {
+        "proposal_id": proposal_id(matter.digest),
+        "proposal_digest": matter.digest,
+        "mission_id": matter.record.mission_id,
+        "run_id": matter.record.run_id,
+        "mission_type": action.mission.mission_type,
+        "state": str(matter.resolution.state),
+        "missing": list(matter.resolution.missing),
+        "settled": None if answer is None else str(answer.kind),
+        "created_at": proposal.created_at.isoformat(),
+        "expires_at": proposal.expires_at.isoformat(),
+        "expired": matter.expired,
+        "owner": proposal.principals.owner,
+        "on_behalf_of": proposal.principals.on_behalf_of,
+        "integration": action.integration,
+        "endpoint": action.endpoint,
+        "operation": action.operation,
+        "arguments": action.arguments,
+        "requirement": proposal.requirement.model_dump(mode="json"),
+        "policies": list(proposal.policies),
+        "because": proposal.because,
+        "card": render(proposal).model_dump(mode="json"),
+        "card_digest": proposal.card,
+        "checks": [finding.model_dump(mode="json") for finding in matter.judgement.findings],
+        "decisions": [vote.model_dump(mode="json") for vote in matter.resolution.votes],
+        "evidence": matter.judgement.head.model_dump(mode="json"),
+    }
+
+
+def as_text(matter: Matter) -> str:
+    """The card, then what the gate would say to it now."""
+    from approvals.card import as_text as card_text
+    from approvals.card import render
+    from approvals.display import visible
+    from approvals.proposal import proposal_id
+    from workers.cli.sheet import pairs
+
+    proposal, head = matter.proposal, matter.judgement.head
+    rows = [
+        ("proposal", f"{proposal_id(matter.digest)} ({matter.digest})"),
+        ("signed by", f"gate {proposal.gate}: verified with this machine's bundle"),
+        ("state", _state(matter)),
+        ("missing", ", ".join(matter.resolution.missing) or "nothing"),
+        ("decisions", "\n".join(_vote(vote) for vote in matter.resolution.votes) or "none yet"),
+        ("evidence", f"events 1 to {head.through}, {head.digest}"),
+    ]
+    if matter.doubts and matter.answer_is_open:
+        rows.append(("in the way", "\n".join(visible(doubt) for doubt in matter.doubts)))
+    return f"{card_text(render(proposal))}\n\n{pairs(rows)}"
+
+
+def _state(matter: Matter) -> str:
+    from workers.cli.sheet import left
+
+    answer = matter.answer
+    if answer is not None and not matter.answer_is_open:
+        return f"settled: {answer.kind} at {answer.at.isoformat(timespec='seconds')}"
+    clock = left(matter.proposal.expires_at, matter.now)
+    return f"{matter.resolution.state}, " + (f"expired {clock}" if matter.expired else f"expires {clock}")
+
+
+def _vote(vote: Vote) -> str:
+    from approvals.display import visible
+
+    said = f"{vote.verdict} by {visible(vote.who or 'nobody known')} ({vote.assurance})" if vote.verdict else "a signal"
+    reason = f": {visible(vote.reason)}" if vote.reason else ""
+    worth = f"refused: {visible('; '.join(vote.refused))}" if vote.refused else "counts"
+    return f"event {vote.event_id}: {said}{reason}; {worth}"

@@ -1,0 +1,62 @@
+"""Connecting to Temporal: one data converter for client, workers and replay."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, PayloadCodec
+from temporalio.service import RPCError
+
+from audit.payloads import SEALED
+from workers.errors import CannotReach
+
+CONNECT_SECONDS = 5.0
+
+
+class LenientCodec(PayloadCodec):
+    """Another codec that never raises: what it cannot open becomes a sealed payload, so no signal can stop a mission."""
+
+    def __init__(self, inner: PayloadCodec) -> None:
+        self._inner = inner
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """As the inner codec."""
+        return await self._inner.encode(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """As the inner codec, one by one; an error seals that payload alone."""
+        return [await self._open(payload) for payload in payloads]
+
+    async def _open(self, payload: Payload) -> Payload:
+        try:
+            (opened,) = await self._inner.decode([payload])
+        except Exception:  # a codec may raise anything on hostile bytes; the mark is the answer
+            return Payload(metadata={"encoding": SEALED}, data=payload.data)
+        return opened
+
+
+def converter(codec: PayloadCodec | None = None) -> DataConverter:
+    """Pydantic JSON payloads, through *codec* where one is given."""
+    if codec is None:
+        return pydantic_data_converter
+    return dataclasses.replace(pydantic_data_converter, payload_codec=LenientCodec(codec))
+
+
+async def connect(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:
+    """
+    A connected client.
+
+    Raises:
+        CannotReach: No Temporal server answers at *address*.
+    """
+    try:
+        return await asyncio.wait_for(
+            Client.connect(address, namespace=namespace, data_converter=converter(codec)), CONNECT_SECONDS
+        )
+    except (RuntimeError, RPCError, TimeoutError) as error:
+        raise CannotReach(f"no Temporal server answers at {address}: run `sayso up`, or set TEMPORAL_ADDRESS") from error

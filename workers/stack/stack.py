@@ -1,0 +1,171 @@
+"""
+A stack as one thing: start, stop, and trouble on purpose.
+
+Everything durable is in the data directory, so a stack killed at any moment goes on where it was when it is started
+again on the same directory.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from workers.errors import CannotReach, WrongUse
+from workers.profile import Profile
+from workers.stack.layout import NAMESPACE, Layout, prepare
+from workers.stack.lock import Lock
+from workers.stack.ports import HOST, Choice, Ports, choose
+from workers.stack.processes import Process, Spec, stop_all, stop_strays
+from workers.stack.specs import RETENTION, ROLES, SYSTEMS, TEMPORAL, specs, temporal_binary
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.03
+
+
+class AlreadyRunning(WrongUse):
+    """Another process runs a stack in this data directory."""
+
+    def __init__(self, data: Path, pid: int) -> None:
+        super().__init__(f"the stack in `{data}` is running already (process {pid})")
+        self.pid = pid
+
+
+class Stack:
+    """
+    Temporal, the example systems and the four workers over one data directory. Blocking; used by one thread.
+
+    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `mission`, `reason`, `read`, `commit`.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        ports: Choice = "auto",
+        *,
+        environment: Mapping[str, str] | None = None,
+        extra: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """
+        Args:
+            environment: Instead of this process's own; each process gets only what it needs of it.
+            extra: Variables for single processes, such as `{"payments": {"PAYMENTS_FAULT": "drop-response-once"}}`.
+        """
+        self.data = data.expanduser().resolve()
+        self._choice: Choice = ports
+        self._environment = dict(os.environ if environment is None else environment)
+        self._extra = dict(extra or {})
+        self._lock = Lock(self.data)
+        self._processes: dict[str, Process] = {}
+        self._specs: dict[str, Spec] = {}
+        self._profile: Profile | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """Where it runs. Only asked for after `start`."""
+        if self._profile is None:
+            raise LookupError("the stack was not started")
+        return self._profile
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """The processes as last started, by name."""
+        return self._processes
+
+    def start(self) -> Profile:
+        """
+        Starts everything and returns when all of it works.
+
+        Raises:
+            AlreadyRunning: Another process runs this directory's stack.
+            CannotReach: A process does not come up; everything is stopped again.
+            WrongUse: A port is taken, or a file in the way.
+            BundleError: The bundle in the directory does not load.
+        """
+        Layout(self.data).make()
+        if not self._lock.take():
+            raise AlreadyRunning(self.data, Lock(self.data).holder() or 0)
+        try:
+            stop_strays(self.data)
+            ports = choose(self.data, self._choice)
+            layout = Layout(self.data)
+            self._profile = prepare(layout, ports)
+            self._specs = specs(layout, ports, self._environment, self._extra)
+            self._bring_up(ports)
+        except BaseException:
+            self.stop()
+            raise
+        return self.profile
+
+    def stop(self) -> None:
+        """Stops everything: first who acts, then whom they act on, then who remembers."""
+        for group in (ROLES, SYSTEMS, (TEMPORAL,)):
+            stop_all(self._processes[name] for name in group if name in self._processes)
+        self._processes.clear()
+        self._lock.give_back()
+
+    def kill(self, name: str) -> None:
+        """Kills the process *name* at once, as a crash would."""
+        self._processes[name].signal(signal.SIGKILL)
+        self._processes[name].wait(START_SECONDS)
+
+    def spawn(self, name: str) -> Process:
+        """Starts the process *name* and does not wait for it. One that still runs is killed first."""
+        if name in self._processes:
+            self.kill(name)
+        self._processes[name] = Process(self._specs[name], self.data)
+        return self._processes[name]
+
+    def restart(self, name: str) -> None:
+        """Kills the process *name* if it runs, starts it, and returns when it works. Raises CannotReach."""
+        self.spawn(name)
+        self._wait([name])
+
+    def dead(self) -> dict[str, int]:
+        """Exit codes of the processes that have ended, by name; negative is a signal."""
+        codes = {name: process.exit_code() for name, process in self._processes.items()}
+        return {name: code for name, code in codes.items() if code is not None}
+
+    def __enter__(self) -> Stack:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _bring_up(self, ports: Ports) -> None:
+        for name in (TEMPORAL, *SYSTEMS):
+            self.spawn(name)
+        self._wait([TEMPORAL])
+        for role in ROLES:
+            self.spawn(role)
+        _keep_history(ports)
+        self._wait(list(self._processes))
+
+    def _wait(self, names: list[str]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        waiting = list(names)
+        while waiting:
+            for name in waiting.copy():
+                process = self._processes[name]
+                if process.exit_code() is not None:
+                    raise CannotReach(f"`{name}` did not start: {process.last_line()} (log: {process.log})")
+                if process.healthy():
+                    waiting.remove(name)
+            if waiting and time.monotonic() > deadline:
+                process = self._processes[waiting[0]]
+                words = f"`{waiting[0]}` does not answer after {START_SECONDS:.0f} s: {process.last_line()}"
+                raise CannotReach(f"{words} (log: {process.log})")
+            time.sleep(POLL_SECONDS if waiting else 0)
+
+
+def _keep_history(ports: Ports) -> None:
+    command = [temporal_binary(), "operator", "namespace", "update", "--address", f"{HOST}:{ports.temporal}"]
+    command += ["--namespace", NAMESPACE, "--retention", RETENTION]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+    if done.returncode != 0:
+        raise CannotReach(f"Temporal does not take the retention: {(done.stderr or done.stdout).strip()}")

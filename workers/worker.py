@@ -1,0 +1,46 @@
+"""A worker process: connects, runs its roles, and ends in order when it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Collection
+
+import structlog
+
+from workers import logs
+from workers.connection import connect
+from workers.roles import GRACE, build
+from workers.settings import Role, Settings
+
+_log = structlog.stdlib.get_logger("sayso.worker")
+END_SECONDS = GRACE.total_seconds() + 3.0
+
+
+async def run(roles: Collection[Role], settings: Settings) -> None:
+    """
+    Runs until SIGTERM or SIGINT.
+
+    Raises:
+        CannotReach: No Temporal server answers.
+        WrongUse, BundleError, SignatureError: A file that a role needs is not as it should be.
+    """
+    logs.set_up(settings.log_level)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await connect(settings.address, settings.namespace)
+    workers = [build(role, client, settings) for role in roles]
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    asked = asyncio.create_task(stop.wait())
+    _log.info("worker.started", roles=[str(role) for role in roles], address=settings.address, namespace=settings.namespace)
+    await asyncio.wait({asked, *running}, return_when=asyncio.FIRST_COMPLETED)
+    _log.info("worker.stopping", roles=[str(role) for role in roles])
+    ending = asyncio.gather(*(worker.shutdown() for worker in workers), *running)
+    try:
+        await asyncio.wait_for(asyncio.shield(ending), END_SECONDS)
+    except TimeoutError:
+        # What an activity left undone is Temporal's to give to the next worker; waiting longer helps nobody.
+        _log.warning("worker.abandoned", seconds=END_SECONDS)
+        os._exit(1)
