@@ -10,12 +10,14 @@ from approvals.proposal import Proposal
 from approvals.resolution import State
 from approvals.settlement import Claim, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
+from approvals.votes import Vote
 from audit.judgement import Judgement, Law
 from audit.record import MissionRecord
 from policies.canonical import Digest, digest
 from policies.ruling import Finding
 
 RETRY_SECONDS = 5.0
+MAX_REFUSED = 50
 PERMANENT = {"proposal", "run", "reset", "cancelled", "evidence", "card"}
 """Checks that no waiting mends."""
 ENDINGS = {
@@ -84,7 +86,7 @@ class Case:
             at=self.now,
             findings=(*self.judgement.findings, *findings),
             missing=resolution.missing if resolution else (),
-            votes=resolution.votes if resolution else (),
+            votes=_told(resolution.votes) if resolution else (),
             receipt=receipt,
             retry_seconds=retry,
             bundle=self.law.bundle.digest,
@@ -102,6 +104,13 @@ class Case:
             at=self.now,
         )
         return seal(Kind.CLAIM, claim.model_dump(mode="json"), self.signer)
+
+
+def _told(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
+    """All votes that count and the last refused ones: a flood of signals must not make the answer too large to record."""
+    refused = [vote for vote in votes if not vote.counts]
+    kept = {vote.event_id for vote in refused[-MAX_REFUSED:]}
+    return tuple(vote for vote in votes if vote.counts or vote.event_id in kept)
 
 
 def idempotency_key(proposal: Proposal) -> str:

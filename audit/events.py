@@ -45,7 +45,12 @@ def _marker(event: HistoryEvent, record: MissionRecord) -> Observation:
 
 def _finished(event: HistoryEvent, record: MissionRecord) -> Observation:
     verdict = _first(event.workflow_execution_completed_event_attributes.result)
-    return told(event, ObservationKind.FINISHED, f"verdict {shown(verdict)}", actor="the mission")
+    if not isinstance(verdict, dict) or not isinstance(verdict.get("verdict"), str):
+        return told(event, ObservationKind.FINISHED, f"verdict {shown(verdict)}", actor="the mission")
+    reasons = verdict.get("reasons")
+    why = "; ".join(str(reason) for reason in reasons) if isinstance(reasons, list) else ""
+    what = f"verdict {verdict['verdict']}" + (f": {why}" if why else "")
+    return told(event, ObservationKind.FINISHED, what, actor="the mission")
 
 
 def _run_failed(event: HistoryEvent, record: MissionRecord) -> Observation:

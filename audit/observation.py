@@ -63,4 +63,6 @@ class Observation(Recorded):
     digests: dict[str, Digest] = Field(default_factory=dict)
     """By what they are of: `proposal`, `result`, `head`, `sent`."""
     cause: int | None = None
-    """The event it answers: a request, a proposal, the settlement that judged a decision."""
+    """The event it answers: the proposal, for whatever is about one; else the request."""
+    judged_by: int | None = None
+    """For a decision: the event of the last settlement that judged it."""

@@ -17,7 +17,9 @@ from audit.answers import Answers
 from audit.events import alone, shown, told
 from audit.judgement import principals_of, reset_trouble
 from audit.observation import Observation, ObservationKind
+from audit.proven import proposed, settlements
 from audit.record import MissionRecord, when
+from audit.signals import Signals
 from policies.directory import Directory
 from policies.requirement import Assurance
 
@@ -43,24 +45,39 @@ def rail(record: MissionRecord, directory: Directory) -> tuple[Observation, ...]
     Args:
         directory: Whose gate keys prove the gate's words and whose people own missions.
     """
-    answers, ended = Answers(record, directory), _ended(record.opened)
-    found = (_observed(event, record, answers, ended) for event in record.opened)
+    reader = _Reader(record, directory)
+    found = (reader.observed(event) for event in record.opened)
     return tuple(observation for observation in found if observation is not None)
 
 
-def _observed(event: HistoryEvent, record: MissionRecord, answers: Answers, ended: set[int]) -> Observation | None:
-    if event.event_type in FOLDED:
-        return None
-    match event.event_type:
-        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-            return _started(event, record, answers.directory)
-        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-            return answers.signal(event.event_id)
-        case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-            return answers.completed(event.event_id)
-        case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-            return None if event.event_id in ended else _asked(event)
-    return alone(event, record)
+class _Reader:
+    """What the reading of one event needs to know about the others."""
+
+    def __init__(self, record: MissionRecord, directory: Directory) -> None:
+        self._record = record
+        self._directory = directory
+        proposals, settled = proposed(record, directory), settlements(record, directory)
+        events = {digest: event_id for event_id, (digest, _) in reversed(proposals.items())}
+        self._answers = Answers(directory, proposals, settled)
+        self._signals = Signals(directory, settled, events)
+        self._heard = {heard.event_id: heard for heard in record.signals}
+        self._done = {done.event_id: done for done in record.completed}
+        self._ended = _ended(record.opened)
+
+    def observed(self, event: HistoryEvent) -> Observation | None:
+        """The observation of *event*; None where it is folded."""
+        if event.event_type in FOLDED:
+            return None
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                return _started(event, self._record, self._directory)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+                return self._signals.observed(self._heard[event.event_id])
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                return self._answers.observed(self._done[event.event_id])
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                return None if event.event_id in self._ended else _asked(event)
+        return alone(event, self._record)
 
 
 def _started(event: HistoryEvent, record: MissionRecord, directory: Directory) -> Observation:

@@ -69,6 +69,7 @@ class Rulebook:
         self._schema = CedarSchema(catalogue.contracts)
         self._commits = catalogue.names(Effect.COMMIT)
         self._groups = groups
+        self._known: tuple[Directory, cedarpy.Entities] | None = None
         try:
             parsed = json.loads(cedarpy.policies_to_json_str(text))
             self._set = cedarpy.PolicySet.from_str(text)
@@ -125,9 +126,8 @@ class Rulebook:
         return self._ask(request, [resource], directory, f"`{person}` to decide this").finding
 
     def _ask(self, request: dict[str, Any], entities: list[dict[str, Any]], directory: Directory, what: str) -> Permission:
-        people = [_entity("Person", who, {}, person.groups) for who, person in directory.people.items()]
         try:
-            known = cedarpy.Entities.from_json_str(json.dumps(people + entities), self._schema.handle)
+            known = self._people(directory).with_added_json_str(json.dumps(entities), self._schema.handle)
             answer = cedarpy.is_authorized(request, self._set, known, self._schema.handle)
         except ValueError as error:
             return Permission(Finding(check="policy", holds=False, words=f"policy could not be asked: {error}"))
@@ -141,6 +141,13 @@ class Rulebook:
         else:
             why = f" ({', '.join(names)} forbids it)" if names else " (no permit matches)"
         return Permission(Finding(check="policy", holds=False, words=f"policy does not permit {what}{why}"), names)
+
+    def _people(self, directory: Directory) -> cedarpy.Entities:
+        """The directory's people as entities. One directory is asked about many times, and then it is the same object."""
+        if self._known is None or self._known[0] is not directory:
+            people = [_entity("Person", who, {}, person.groups) for who, person in directory.people.items()]
+            self._known = directory, cedarpy.Entities.from_json_str(json.dumps(people), self._schema.handle)
+        return self._known[1]
 
     def _read(self, spec: Mapping[str, Any]) -> _Policy:
         annotations: dict[str, str] = {key: value or "" for key, value in spec.get("annotations", {}).items()}

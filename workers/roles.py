@@ -18,12 +18,11 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from temporalio.workflow import SandboxImportNotificationPolicy
 
 from workers.errors import WrongUse
-from workers.settings import Role, Settings
+from workers.settings import QUEUES, Role, Settings, identity
 
 if TYPE_CHECKING:
     from approvals.jws import Signer
 
-QUEUES = {Role.MISSION: "missions", Role.REASON: "reasoning", Role.READ: "reads", Role.COMMIT: "commits"}
 GRACE = timedelta(seconds=5)
 """How long running activities may go on after the process was asked to end."""
 
@@ -47,14 +46,9 @@ def build(role: Role, client: Client, settings: Settings) -> Worker:
         workflows=workflows,
         activities=activities,
         workflow_runner=_sandbox(),
-        identity=identity(role),
+        identity=identity(role, os.getpid()),
         graceful_shutdown_timeout=GRACE,
     )
-
-
-def identity(role: str) -> str:
-    """What this process's worker of *role* calls itself."""
-    return f"sayso-{role}-{os.getpid()}"
 
 
 def _content(role: Role, client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:

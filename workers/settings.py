@@ -40,6 +40,15 @@ class Role(StrEnum):
     COMMIT = "commit"
 
 
+QUEUES = {Role.MISSION: "missions", Role.REASON: "reasoning", Role.READ: "reads", Role.COMMIT: "commits"}
+"""The task queue of each role."""
+
+
+def identity(role: Role, pid: int) -> str:
+    """What the worker of *role* in process *pid* calls itself towards the server."""
+    return f"sayso-{role}-{pid}"
+
+
 class Settings(BaseModel):
     """What the environment says, for the roles it was read for. What another role needs is None."""
 

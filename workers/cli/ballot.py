@@ -37,9 +37,8 @@ def cast(matter: Matter, signer: Signer, verdict: Verdict, reason: str) -> Ballo
     _still_open(matter)
     holder = matter.law.directory.holder(signer.kid)
     if holder is None:
-        raise WrongUse(
-            f"key `{visible(signer.kid)}` is nobody's in the directory: choose another with `--as` or `--key`, or have it listed"
-        )
+        words = f"key `{visible(signer.kid)}` is nobody's in the directory"
+        raise WrongUse(f"{words}: choose another with `--as` or `--key`, or have it listed")
     statement = make(
         matter.proposal,
         matter.digest,
@@ -61,8 +60,10 @@ def cast(matter: Matter, signer: Signer, verdict: Verdict, reason: str) -> Ballo
 def _still_open(matter: Matter) -> None:
     name, answer = proposal_id(matter.digest), matter.answer
     if answer is not None and not matter.answer_is_open:
-        words = "was committed" if answer.kind is SettlementKind.RECEIPT else f"is {answer.kind}"
-        raise Refused(f"proposal `{name}` {words} since {answer.at.isoformat(timespec='seconds')}; nothing is left to decide")
+        words = "was committed" if answer.kind is SettlementKind.RECEIPT else f"was settled as {answer.kind}"
+        raise Refused(f"proposal `{name}` {words} at {answer.at.isoformat(timespec='seconds')}; nothing is left to decide")
+    if matter.over:
+        raise Refused(f"mission `{visible(matter.record.mission_id)}` is over; nothing is left to decide about `{name}`")
     if matter.expired:
         at = matter.proposal.expires_at.isoformat(timespec="seconds")
         raise Refused(f"proposal `{name}` expired at {at}: its mission has to propose the action again")

@@ -149,7 +149,7 @@ async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Outco
     from temporalio.service import RPCError
 
     from approvals.decision import SIGNAL, Verdict
-    from audit.answers import receipt_of
+    from audit.proven import receipt_of
     from workers.cli.desk import missing
     from workers.cli.follow import judged
     from workers.cli.outcome import Sent, outcome

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
@@ -21,13 +22,21 @@ from approvals.proposal import Proposal, proposal_id
 from approvals.resolution import Resolution, resolve
 from approvals.settlement import Settlement, SettlementKind
 from approvals.votes import Docket
-from audit.answers import settlements
 from audit.judgement import Judgement, Law, decisions, judge, signed_proposals
+from audit.proven import settlements
 from audit.record import MissionRecord
 from policies.canonical import Digest
 from workers.cli.desk import Desk, missing
 from workers.errors import WrongUse
 
+_CLOSED = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+}
 _ITS_OWN = ("run", "evidence", "card")
 """Checks without which a proposal is not this mission's, whoever signed it."""
 
@@ -58,7 +67,14 @@ class Matter:
     @property
     def answer_is_open(self) -> bool:
         """Whether the gate has given no final answer yet."""
-        return self.answer is None or self.answer.kind in (SettlementKind.PENDING, SettlementKind.NOT_SENT)
+        if self.answer is None or self.answer.kind is SettlementKind.PENDING:
+            return True
+        return self.answer.kind is SettlementKind.NOT_SENT and self.answer.retry_seconds is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether the mission run is closed."""
+        return self.record.raw[-1].event_type in _CLOSED
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -122,7 +138,12 @@ async def find(desk: Desk, text: str) -> Matter:
         rows = await queue.naming(desk.client, text)
         if rows:
             return await _among(desk, text, rows)
-    description = await described(desk, text)
+    try:
+        description = await described(desk, text)
+    except WrongUse as error:
+        if queue.is_prefix(text):
+            raise WrongUse(f"no open proposal begins with `{text}`; a closed one is found by its mission's id") from error
+        raise
     record = await record_of(desk, description.id, description.run_id)
     claimed = queue.claimed(description.typed_search_attributes)
     digests = list(signed_proposals(record, desk.law))

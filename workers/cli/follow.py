@@ -10,7 +10,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from approvals.decision import SIGNAL
 from approvals.settlement import Settlement
-from audit.answers import settlements
+from audit.proven import settlements
 from audit.record import MissionRecord
 from workers.cli.desk import Desk
 from workers.cli.docket import record_of

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from workers.settings import QUEUES, Role, identity
 from workers.stack.ports import HOST, Ports
 
 _TIMEOUT_SECONDS = 2.0
@@ -31,19 +32,14 @@ def serves(ports: Ports, namespace: str, attributes: frozenset[str]) -> Callable
     return healthy
 
 
-def polls(ports: Ports, namespace: str, role: str, queue: str, kinds: tuple[str, ...]) -> Callable[[int], bool]:
-    """Whether the worker of *role* polls *queue* for each of *kinds* (`WORKFLOW`, `ACTIVITY`)."""
+def polls(ports: Ports, namespace: str, role: Role, kinds: tuple[str, ...]) -> Callable[[int], bool]:
+    """Whether the worker of *role* polls its task queue for each of *kinds* (`WORKFLOW`, `ACTIVITY`)."""
 
     def healthy(pid: int) -> bool:
-        base = f"/api/v1/namespaces/{namespace}/task-queues/{queue}?taskQueueType=TASK_QUEUE_TYPE_"
+        base = f"/api/v1/namespaces/{namespace}/task-queues/{QUEUES[role]}?taskQueueType=TASK_QUEUE_TYPE_"
         return all(identity(role, pid) in _identities(_get(ports.ui, base + kind)) for kind in kinds)
 
     return healthy
-
-
-def identity(role: str, pid: int) -> str:
-    """What a worker calls itself towards the server."""
-    return f"sayso-{role}-{pid}"
 
 
 def _identities(answer: bytes | None) -> set[str]:

@@ -66,9 +66,7 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
     load(layout.policies)
     _move_endpoints(layout, layout.policies / "integrations.yaml", ports)
     _add_missing_keys(layout, layout.policies / "directory.yaml")
-    write_clients(
-        layout.secrets, Resources(ports.endpoint("orders"), ports.endpoint("payments"), ports.endpoint("knowledge"))
-    )
+    write_clients(layout.secrets, Resources(ports.endpoint("orders"), ports.endpoint("payments"), ports.endpoint("knowledge")))
     profile = Profile(
         address=f"{HOST}:{ports.temporal}",
         namespace=NAMESPACE,

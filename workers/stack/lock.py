@@ -14,6 +14,11 @@ class Lock:
         self._path = data / "run" / "supervisor.pid"
         self._file: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether this object holds it."""
+        return self._file is not None
+
     def take(self) -> bool:
         """Takes it; False when another process holds it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._from = log.tell()
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 (our own command)
                 spec.command,
                 cwd=data,
                 env={**spec.environment, MARK: _mark(data, spec.name)},
@@ -68,11 +68,11 @@ class Process:
         return self.exit_code() is None and self.spec.healthy(self.pid)
 
     def last_line(self) -> str:
-        """The last line this process wrote, or what is known without."""
+        """The last line this process wrote; `nothing was written` without one."""
         with self.log.open("rb") as log:
             log.seek(self._from)
             lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        return lines[-1][:300] if lines else "it wrote nothing"
+        return lines[-1][:300] if lines else "nothing was written"
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal; nothing when it has ended."""

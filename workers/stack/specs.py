@@ -11,7 +11,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from approvals import attributes
 from workers.errors import CannotReach
+from workers.settings import Role
 from workers.stack.health import answers, polls, serves
 from workers.stack.layout import NAMESPACE, Layout
 from workers.stack.ports import HOST, Ports
@@ -19,14 +21,18 @@ from workers.stack.processes import Spec
 
 TEMPORAL = "temporal"
 SYSTEMS = ("issuer", "orders", "payments", "knowledge")
-ROLES = ("mission", "reason", "read", "commit")
-QUEUES = {"mission": "missions", "reason": "reasoning", "read": "reads", "commit": "commits"}
-KINDS = {"mission": ("WORKFLOW",), "reason": ("ACTIVITY",), "read": ("ACTIVITY",), "commit": ("ACTIVITY", "WORKFLOW")}
+ROLES: tuple[Role, ...] = tuple(Role)
+KINDS = {
+    Role.MISSION: ("WORKFLOW",),
+    Role.REASON: ("ACTIVITY",),
+    Role.READ: ("ACTIVITY",),
+    Role.COMMIT: ("ACTIVITY", "WORKFLOW"),
+}
 SEARCH_ATTRIBUTES = {
-    "SaysoState": "Keyword",
-    "SaysoProposal": "Keyword",
-    "SaysoGroups": "KeywordList",
-    "SaysoExpiresAt": "Datetime",
+    attributes.STATE: "Keyword",
+    attributes.PROPOSAL: "Keyword",
+    attributes.GROUPS: "KeywordList",
+    attributes.EXPIRES_AT: "Datetime",
 }
 # A single shard polls its queues 20 times a second unless told otherwise, and SQLite syncs at every write.
 TUNING = {f"history.{queue}ProcessorMaxPollRPS": "2000" for queue in ("transfer", "timer", "visibility")}
@@ -87,7 +93,7 @@ def _temporal(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
         "--port": [str(ports.temporal)],
         "--ui-port": [str(ports.ui)],
         "--db-filename": [str(layout.database)],
-        "--log-level": ["warn"],
+        "--log-level": ["error"],
         "--search-attribute": [f"{name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()],
         "--dynamic-config-value": [f"{name}={value}" for name, value in TUNING.items()],
         "--sqlite-pragma": [f"{name}={value}" for name, value in PRAGMAS.items()],
@@ -104,18 +110,18 @@ def _system(name: str, layout: Layout, ports: Ports, common: Mapping[str, str]) 
     return Spec(name, _python(f"examples.refund.{name}", *options), common, answers(port))
 
 
-def _worker(role: str, layout: Layout, ports: Ports, common: Mapping[str, str], environment: Mapping[str, str]) -> Spec:
+def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str], environment: Mapping[str, str]) -> Spec:
     own = {"TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}", "TEMPORAL_NAMESPACE": NAMESPACE}
     if "SAYSO_LOG_LEVEL" in environment:
         own["SAYSO_LOG_LEVEL"] = environment["SAYSO_LOG_LEVEL"]
-    if role in ("read", "commit"):
+    if role in (Role.READ, Role.COMMIT):
         own |= {"SAYSO_POLICIES": str(layout.policies), "SAYSO_CLIENT_FILE": str(layout.client(role))}
-    if role == "commit":
+    if role is Role.COMMIT:
         own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
-    if role == "reason":
+    if role is Role.REASON:
         own |= {name: value for name, value in environment.items() if _is_for_models(name)}
     command = _python("workers.cli.main", "worker", "--role", role)
-    return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, QUEUES[role], KINDS[role]))
+    return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, KINDS[role]))
 
 
 def _is_for_models(name: str) -> bool:

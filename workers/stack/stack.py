@@ -106,7 +106,10 @@ class Stack:
         for group in (ROLES, SYSTEMS, (TEMPORAL,)):
             stop_all(self._processes[name] for name in group if name in self._processes)
         self._processes.clear()
-        self._lock.give_back()
+        if self._lock.held:
+            # A signal may have come between starting a process and noting it here.
+            stop_strays(self.data)
+            self._lock.give_back()
 
     def kill(self, name: str) -> None:
         """Kills the process *name* at once, as a crash would."""
@@ -166,6 +169,6 @@ class Stack:
 def _keep_history(ports: Ports) -> None:
     command = [temporal_binary(), "operator", "namespace", "update", "--address", f"{HOST}:{ports.temporal}"]
     command += ["--namespace", NAMESPACE, "--retention", RETENTION]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)  # noqa: S603
     if done.returncode != 0:
         raise CannotReach(f"Temporal does not take the retention: {(done.stderr or done.stdout).strip()}")

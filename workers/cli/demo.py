@@ -1,0 +1,93 @@
+"""`sayso demo`: one refund from case to receipt on a stack of its own, then three attacks on it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from workers.errors import CommandError
+
+CASE, MISSION, ORDER = "CASE-1001", "refund-CASE-1001", "ORD-2001"
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Keep everything here; else it is thrown away.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask; approve.")
+def demo(data: Path | None, yes: bool) -> None:
+    """
+    Watch a refund go from case to receipt, and three attacks fail.
+
+    Starts a stack of its own on free ports and stops it at the end. With a terminal, you are the approver.
+    """
+    if data is not None:
+        _show(data, ask=not yes and sys.stdin.isatty())
+        return
+    with tempfile.TemporaryDirectory(prefix="sayso-demo-") as directory:
+        _show(Path(directory), ask=not yes and sys.stdin.isatty())
+
+
+def _show(data: Path, *, ask: bool) -> None:
+    from workers.stack.stack import Stack
+
+    _say("Starting Temporal, three business systems, their token issuer, and four workers")
+    with Stack(data, "auto") as stack:
+        click.echo(f"up; the Temporal UI is at {stack.profile.ui}")
+        _story(stack.data, ask=ask)
+        _attacks(stack.data)
+    _say("Done; everything that was started is stopped")
+
+
+def _story(data: Path, *, ask: bool) -> None:
+    from workers.cli.demo_stage import ledger_lines, proposal_of
+
+    _say("A support case starts a mission. It reads, reasons, drafts a refund, and waits")
+    _run("start", "refund", "--input", f'{{"case_id": "{CASE}"}}', "--as", "olga", data=data)
+    proposal = proposal_of(data, MISSION)
+    _run("queue", data=data)
+    _say("The approver decides about exactly this")
+    verdict = _verdict(ask=ask, proposal=proposal, data=data)
+    _run(verdict, proposal, "--as", "sam", "--reason", "within the terms", "--yes", data=data)
+    _say("What happened, from the event history")
+    _run("rail", MISSION, data=data)
+    _say("The payment system's ledger")
+    click.echo("\n".join(ledger_lines(data)))
+
+
+def _attacks(data: Path) -> None:
+    from workers.cli.demo_attacks import changed_arguments_and_second_use, forged_approver
+
+    _say("Attack 1: a forged approver")
+    forged_approver(data)
+    _say("Attacks 2 and 3: a hostile mission worker changes the arguments after the approval, then uses it twice")
+    changed_arguments_and_second_use(data)
+
+
+def _verdict(*, ask: bool, proposal: str, data: Path) -> str:
+    if not ask:
+        return "approve"
+    _run("review", proposal, data=data)
+    return str(click.prompt("You are sam. Your verdict", type=click.Choice(["approve", "deny"]), default="approve"))
+
+
+def _say(words: str) -> None:
+    click.echo(f"\n--- {words} ---\n")
+
+
+def _run(*arguments: str, data: Path) -> None:
+    """Runs a command as a person would, and shows it. Raises CommandError where it could not do its work."""
+    from workers.cli.main import run
+
+    shown = " ".join(f"'{argument}'" if " " in argument else argument for argument in arguments)
+    click.echo(f"$ sayso {shown}")
+    sys.stdout.flush()
+    code = run([*arguments, "--data", str(data)])
+    if code != 0:
+        raise CommandError(f"`sayso {arguments[0]}` ended with exit code {code}; the lines above say why")

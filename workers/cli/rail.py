@@ -1,0 +1,70 @@
+"""`sayso rail`: a mission's Explain rail, read from its history without any worker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workers.cli.options import data_option, emit, json_option
+
+if TYPE_CHECKING:
+    from audit.observation import Observation
+    from workers.cli.trouble import Trouble
+
+
+@click.command()
+@click.argument("mission", metavar="MISSION")
+@data_option
+@json_option
+def rail(mission: str, data: Path | None, as_json: bool) -> None:
+    """Show what happened in MISSION, in order: what was read, reasoned, proposed, decided and done, and by whom."""
+    run_id, observations, troubles = asyncio.run(_read(data, mission))
+    value = {
+        "mission_id": mission,
+        "run_id": run_id,
+        "observations": [observation.model_dump(mode="json") for observation in observations],
+        "troubles": [trouble.model_dump(mode="json") for trouble in troubles],
+    }
+    emit(as_json, value, as_text(observations, troubles))
+
+
+async def _read(data: Path | None, mission: str) -> tuple[str, tuple[Observation, ...], list[Trouble]]:
+    from datetime import UTC, datetime
+
+    from audit.rail import rail as observations_of
+    from workers.cli.desk import answering, open_desk
+    from workers.cli.docket import described, record_of
+    from workers.cli.trouble import troubles
+
+    desk = await open_desk(data)
+    with answering(desk):
+        description = await described(desk, mission)
+        record = await record_of(desk, description.id, description.run_id)
+        return description.run_id, observations_of(record, desk.law.directory), troubles(description, datetime.now(UTC))
+
+
+def as_text(observations: tuple[Observation, ...], troubles: list[Trouble]) -> str:
+    """One line an observation: event, time, kind, what, and who with which assurance."""
+    from workers.cli.sheet import table
+
+    heads = ("EVENT", "TIME (UTC)", "KIND", "WHO", "WHAT")
+    known = {observation.event_id for observation in observations}
+    parts = [table(heads, [_row(observation, known) for observation in observations])]
+    if troubles:
+        parts.append("\n".join(["TROUBLE, now:", *(f"  {trouble.words()}" for trouble in troubles)]))
+    return "\n\n".join(parts)
+
+
+def _row(observation: Observation, known: set[int]) -> tuple[str, str, str, str, str]:
+    from approvals.display import visible
+
+    who = visible(observation.actor or "")
+    if observation.assurance is not None:
+        who += f" ({observation.assurance})"
+    cause = f" <- {observation.cause}" if observation.cause in known else ""
+    judged = f" (judged at event {observation.judged_by})" if observation.judged_by else ""
+    at = observation.at.strftime("%Y-%m-%d %H:%M:%S")
+    return (f"{observation.event_id}{cause}", at, str(observation.kind), who, visible(observation.what) + judged)

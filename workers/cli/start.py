@@ -1,0 +1,151 @@
+"""`sayso start`: starts a mission with a signed start, so that the gate knows its owner."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.cli.options import data_option, emit, json_option
+from workers.cli.signer import choose, key_options
+from workers.errors import Refused, WrongUse
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+    from temporalio.client import WorkflowHandle
+
+    from approvals.jws import Signer
+    from workers.cli.desk import Desk
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the person at the terminal asked for."""
+
+    mission: str
+    given: str
+    mission_id: str | None
+    on_behalf_of: str | None
+    name: str | None
+    key: Path | None
+    data: Path | None
+    wait: bool
+    as_json: bool
+
+
+@click.command()
+@click.argument("mission", metavar="MISSION")
+@click.option("--input", "given", required=True, metavar="FILE|-|JSON", help="The mission's input: a file, - or JSON itself.")
+@click.option("--id", "mission_id", metavar="ID", help="Mission id; else the mission type and the case id.")
+@click.option("--wait", is_flag=True, help="Wait for the end: exit code 0 when it committed, else 1.")
+@click.option("--on-behalf-of", metavar="WHO", help="Whom the mission acts for; they cannot approve its actions.")
+@key_options
+@data_option
+@json_option
+def start(mission: str, **options: Any) -> None:
+    """Start MISSION, signed with your key: you are its owner, and owners do not approve."""
+    asyncio.run(_start(Order(mission, **options)))
+
+
+async def _start(order: Order) -> None:
+    from workers.cli.desk import answering, open_desk
+    from workers.cli.mission_input import checked
+
+    value = checked(order.mission, order.given)
+    desk = await open_desk(order.data)
+    with answering(desk):
+        signer = choose(desk.profile, order.name, order.key, desk.profile.start_as)
+        owner = _owner(desk, signer, order.mission)
+        handle = await _started(desk, signer, order, value)
+        result = {
+            "mission_id": handle.id,
+            "run_id": handle.result_run_id,
+            "mission_type": order.mission,
+            "owner": owner,
+            "ui": _page(desk, handle),
+        }
+        if order.wait:
+            await _wait(desk, handle, order, result)
+        else:
+            emit(order.as_json, result, _words(result))
+
+
+def _owner(desk: Desk, signer: Signer, mission: str) -> str:
+    """Whose mission it will be; says at once what the gate would say later."""
+    from approvals.display import visible
+
+    holder = desk.law.directory.holder(signer.kid)
+    if holder is None:
+        raise WrongUse(f"key `{visible(signer.kid)}` is nobody's in the directory: choose another with `--as` or `--key`")
+    finding = desk.law.bundle.rulebook.may_start(holder[0], mission, desk.law.directory)
+    if not finding.holds:
+        raise Refused(finding.words)
+    return holder[0]
+
+
+async def _started(desk: Desk, signer: Signer, order: Order, value: JsonValue) -> WorkflowHandle[Any, Any]:
+    from temporalio.common import WorkflowIDReusePolicy
+    from temporalio.exceptions import WorkflowAlreadyStartedError
+
+    from approvals.start import MEMO
+    from workers.cli.mission_input import default_id, signed_start
+    from workflows.missions import QUEUE
+
+    mission_id = order.mission_id if order.mission_id is not None else default_id(order.mission, value)
+    if not mission_id.strip() or not mission_id.isprintable() or len(mission_id) > 200:
+        raise WrongUse("a mission id is 1 to 200 printable characters")
+    token = signed_start(desk.client.namespace, order.mission, mission_id, value, order.on_behalf_of, signer)
+    try:
+        return await desk.client.start_workflow(
+            order.mission,
+            value,
+            id=mission_id,
+            task_queue=QUEUE,
+            memo={MEMO: token},
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        )
+    except WorkflowAlreadyStartedError as error:
+        raise await _there_already(desk, mission_id) from error
+
+
+async def _there_already(desk: Desk, mission_id: str) -> Refused:
+    from temporalio.client import WorkflowExecutionStatus
+
+    from approvals.display import visible
+    from workers.cli.docket import described
+
+    found = await described(desk, mission_id)
+    how = "is running already" if found.status is WorkflowExecutionStatus.RUNNING else "was there before and has ended"
+    name = visible(mission_id)
+    return Refused(f"mission `{name}` {how}: `sayso rail {name}` shows it; start another with `--id`")
+
+
+async def _wait(desk: Desk, handle: WorkflowHandle[Any, Any], order: Order, result: dict[str, Any]) -> None:
+    from workers.cli.verdict import committed, verdict_text, watched
+
+    click.echo(_words(result), err=True)
+    verdict = await watched(handle, lambda line: click.echo(line, err=True))
+    done = committed(verdict)
+    emit(order.as_json, {**result, "verdict": verdict, "committed": done}, verdict_text(verdict))
+    if not done:
+        click.get_current_context().exit(1)
+
+
+def _page(desk: Desk, handle: WorkflowHandle[Any, Any]) -> str | None:
+    from urllib.parse import quote
+
+    if desk.profile.ui is None:
+        return None
+    where = f"namespaces/{quote(desk.client.namespace, safe='')}/workflows/{quote(handle.id, safe='')}"
+    return f"{desk.profile.ui.rstrip('/')}/{where}/{handle.result_run_id}"
+
+
+def _words(result: dict[str, Any]) -> str:
+    from approvals.display import visible
+
+    name = visible(str(result["mission_id"]))
+    page = f"\n{result['ui']}" if result["ui"] else ""
+    return f"mission `{name}` started, owned by {visible(str(result['owner']))}: `sayso rail {name}` shows it{page}"
