@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from approvals.decision import Verdict
 from approvals.jws import Signer
 from approvals.proposal import Proposal
-from approvals.resolution import State
+from approvals.resolution import Resolution, State
 from approvals.settlement import Claim, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
 from audit.judgement import Judgement, Law
 from audit.record import MissionRecord
-from policies.canonical import Digest, digest
+from policies.canonical import Digest, digest, readable
 from policies.ruling import Finding
 
 RETRY_SECONDS = 5.0
-MAX_REFUSED = 50
+REFUSED_BYTES = 64 * 1024
 PERMANENT = {"proposal", "run", "reset", "cancelled", "evidence", "card"}
 """Checks that no waiting mends."""
 ENDINGS = {
@@ -57,8 +58,21 @@ class Case:
             words = f"it was {judgement.settled.kind} before, and that stands"
             return self.answer(judgement.settled.kind, Finding(check="settled", holds=False, words=words))
         if judgement.resolution is not None and judgement.resolution.state is not State.APPROVED:
-            return self.answer(ENDINGS[judgement.resolution.state])
+            return self.answer(ENDINGS[judgement.resolution.state], *self._ending(judgement.resolution))
         return self.answer(SettlementKind.NOT_SENT, retry=RETRY_SECONDS)
+
+    def _ending(self, resolution: Resolution) -> tuple[Finding, ...]:
+        """Why the people's say-so does not stand, as findings."""
+        match resolution.state:
+            case State.EXPIRED:
+                at = self.proposal.expires_at.isoformat(timespec="seconds")
+                words = [f"the proposal expired at {at}"]
+            case State.DENIED | State.REVOKED:
+                denied = [vote for vote in resolution.votes if vote.counts and vote.verdict is Verdict.DENY]
+                words = [f"{vote.who} denied it: {vote.reason or 'no reason given'}" for vote in denied]
+            case _:
+                words = []
+        return tuple(Finding(check="resolution", holds=False, words=line) for line in words)
 
     def not_sent(self, finding: Finding) -> Signed:
         """The answer to trouble before sending: the approval stands."""
@@ -78,13 +92,14 @@ class Case:
     ) -> Signed:
         """A signed settlement of *kind* over this case."""
         resolution = self.judgement.resolution
+        found = (*self.judgement.findings, *findings)
         settlement = Settlement(
             kind=kind,
             proposal=self.digest,
             mission=self.record.started.mission,
             head=self.judgement.head,
             at=self.now,
-            findings=(*self.judgement.findings, *findings),
+            findings=tuple(finding.model_copy(update={"words": readable(finding.words)}) for finding in found),
             missing=resolution.missing if resolution else (),
             votes=_told(resolution.votes) if resolution else (),
             receipt=receipt,
@@ -108,9 +123,12 @@ class Case:
 
 def _told(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
     """All votes that count and the last refused ones: a flood of signals must not make the answer too large to record."""
-    refused = [vote for vote in votes if not vote.counts]
-    kept = {vote.event_id for vote in refused[-MAX_REFUSED:]}
-    return tuple(vote for vote in votes if vote.counts or vote.event_id in kept)
+    space, kept = REFUSED_BYTES, list[Vote]()
+    for vote in reversed(votes):
+        space -= 0 if vote.counts else len(vote.model_dump_json())
+        if vote.counts or space >= 0:
+            kept.append(vote)
+    return tuple(reversed(kept))
 
 
 def idempotency_key(proposal: Proposal) -> str:

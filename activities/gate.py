@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from activities.case import Case, idempotency_key
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
@@ -28,12 +28,13 @@ from approvals.settlement import Claim, Receipt, SettlementKind
 from approvals.signed import Kind, Signed, opened, seal
 from audit.judgement import Law, announced, judge
 from policies.bundle import Bundle
-from policies.canonical import Digest, digest
+from policies.canonical import Digest, canonical, digest, readable
 from policies.catalogue import Idempotency
-from policies.errors import BundleError
+from policies.errors import BundleError, CanonicalError
 from policies.ruling import Finding
 
 SNAPSHOT_TRIES = 8
+MAX_RESULT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,13 @@ class Gate:
                 admitted, quiet = await self._admission(case, here)
                 if not admitted.judgement.admits:
                     return admitted.unknown() if again else admitted.not_admitted()
+                told = announced(admitted.record, admitted.digest, admitted.law)
+                if again and not told:
+                    # INVARIANT: nothing is sent that the mission's history does not tell of; a use alone can be deleted.
+                    return admitted.unknown(Finding(check="announced", holds=False, words="its use was never announced"))
+                if told and not again:
+                    # Another attempt took the use meanwhile. That its workflow may be deleted by now changes nothing.
+                    return await self._taken(admitted)
                 for finding in (ready, quiet):
                     if not finding.holds:
                         return admitted.unknown(finding) if again else admitted.not_sent(finding)
@@ -162,7 +170,7 @@ class Gate:
             idempotency_key=idempotency_key(case.proposal),
             admitted=case.judgement.head,
             failed=answer.failed,
-            result=answer.result,
+            result=_recordable(answer.result),
             at=max(self._ports.clock(), case.now),
         )
         signed = seal(Kind.RECEIPT, receipt.model_dump(mode="json"), self._signer)
@@ -217,3 +225,13 @@ def verified_receipt(signed: Signed, law: Law) -> Receipt | None:
         return Receipt.model_validate(opened(signed, Kind.RECEIPT, law.directory.gate))
     except (SignatureError, ValidationError):
         return None
+
+
+def _recordable(result: JsonValue) -> JsonValue:
+    """*result*, or why it cannot be signed: whatever a tool answers, that it was called must be recorded."""
+    try:
+        # As deep as it will stand in a settlement.
+        size = len(canonical({"receipt": {"body": {"result": result}}}))
+    except CanonicalError as error:
+        return {"not_recorded": readable(str(error)[:500])}
+    return result if size <= MAX_RESULT else {"not_recorded": f"the answer is larger than {MAX_RESULT} bytes"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from unicodedata import normalize
 
 from pydantic import JsonValue
 
@@ -21,11 +20,11 @@ from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import MAX_NARRATION, Prior, PriorKind, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
-from audit.judgement import Law, principals_of, reset_trouble, signed_proposals
+from audit.judgement import Law, announced, principals_of, reset_trouble, signed_proposals
 from audit.record import MissionRecord
 from policies.action import Action, Principals
 from policies.bundle import Bundle
-from policies.canonical import Digest, settled
+from policies.canonical import Digest, readable, settled
 from policies.catalogue import Effect
 from policies.errors import BundleError, CanonicalError
 from policies.model import Recorded
@@ -136,7 +135,7 @@ class Proposer:
             requirement=requirement,
             policies=ruling.policies,
             bundle=self._bundle.digest,
-            because=_readable(asked.request.because[:MAX_NARRATION]),
+            because=readable(asked.request.because[:MAX_NARRATION]),
             seen=_seen(record),
             prior=await self._prior(record, asked.law),
             evidence=Evidence(through=record.head, digest=record.chain[-1]),
@@ -155,7 +154,9 @@ class Proposer:
         for digest, found in signed_proposals(record, law).items():
             use = await self._ports.uses.find(digest)
             receipts = [verified_receipt(signed, law) for signed in use.receipts] if use else []
-            kind = PriorKind.NOT_USED if use is None else PriorKind.UNKNOWN
+            # A use that somebody deleted is still announced in the mission's own history.
+            taken = use is not None or announced(record, digest, law)
+            kind = PriorKind.UNKNOWN if taken else PriorKind.NOT_USED
             if any(receipt is not None and receipt.proposal == digest for receipt in receipts):
                 kind = PriorKind.RECEIPT
             action = found.proposal.action
@@ -164,9 +165,9 @@ class Proposer:
 
     def _refuse(self, asked: _Asked, findings: list[Finding]) -> Signed:
         refusal = Refusal(
-            operation=_readable(asked.request.operation)[:200],
-            step=_readable(asked.request.step)[:200],
-            findings=tuple(finding.model_copy(update={"words": _readable(finding.words)}) for finding in findings),
+            operation=readable(asked.request.operation)[:200],
+            step=readable(asked.request.step)[:200],
+            findings=tuple(finding.model_copy(update={"words": readable(finding.words)}) for finding in findings),
             at=asked.now,
         )
         return seal(Kind.REFUSAL, refusal.model_dump(mode="json"), self._signer)
@@ -214,9 +215,4 @@ def _seen(record: MissionRecord) -> tuple[Seen, ...]:
 
 def _what(activity: str, given: JsonValue) -> str:
     name = given.get("operation") or given.get("purpose") if isinstance(given, dict) else None
-    return f"{activity} {_readable(str(name))[:200]}"
-
-
-def _readable(text: str) -> str:
-    """*text* without what has no canonical form; it is narration, and shown escaped."""
-    return normalize("NFC", text.encode("utf-8", "replace").decode())
+    return f"{activity} {readable(str(name))[:200]}"

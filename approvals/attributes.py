@@ -7,7 +7,7 @@ from typing import Final
 STATE: Final = "SaysoState"
 """Keyword; `AWAITING` while a proposal is open, else `WORKING`."""
 PROPOSAL: Final = "SaysoProposal"
-"""Keyword; the full digest of the open proposal."""
+"""Keyword; the full digest of the open proposal, and of the last one when none is open."""
 GROUPS: Final = "SaysoGroups"
 """KeywordList; the groups whose say-so it needs."""
 EXPIRES_AT: Final = "SaysoExpiresAt"

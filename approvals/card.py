@@ -8,6 +8,9 @@ arguments themselves, which are shown whole, escaped and labelled as what will b
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
+
 from pydantic import JsonValue
 
 from approvals.display import visible, visible_json
@@ -93,10 +96,15 @@ def as_text(card: Card, width: int = 100) -> str:
     parts += ["", "WILL BE SENT, exactly:", *_column(card.arguments, column, width)]
     if card.seen:
         parts += ["", "results the mission had before (as it claims):", *_column(card.seen, column, width)]
-    parts += ["", "+-- UNTRUSTED: written by the mission or a model ".ljust(width - 1, "-") + "+"]
-    parts += [f"| {piece}" for line in card.untrusted for piece in _broken(line, width - 4)]
-    parts += ["+" + "-" * (width - 2) + "+"]
+    parts += ["", boxed("UNTRUSTED: written by the mission or a model", card.untrusted, width)]
     return "\n".join(parts)
+
+
+def boxed(title: str, lines: Sequence[str], width: int = 100) -> str:
+    """*lines*, which are safe to print, in a box that none of them can end."""
+    parts = [f"+-- {title} ".ljust(width - 1, "-") + "+"]
+    parts += [f"| {piece}" for line in lines for piece in _broken(line, width - 4)]
+    return "\n".join([*parts, "+" + "-" * (width - 2) + "+"])
 
 
 def as_markdown(card: Card) -> str:
@@ -105,8 +113,12 @@ def as_markdown(card: Card) -> str:
     parts += [*_table(card.arguments), ""]
     if card.seen:
         parts += ["Results the mission had before (as it claims)", "", *_table(card.seen), ""]
-    parts += ["**Untrusted: written by the mission or a model**", "", *(f"> {_code(line)}" for line in card.untrusted)]
+    parts += ["**Untrusted: written by the mission or a model**", "", *_table(_says(card))]
     return "\n".join(parts)
+
+
+def _says(card: Card) -> tuple[Line, ...]:
+    return tuple(Line(label="it says", text=line) for line in card.untrusted)
 
 
 def _table(lines: tuple[Line, ...]) -> list[str]:
@@ -129,4 +141,7 @@ def _column(lines: tuple[Line, ...], column: int, width: int) -> list[str]:
 
 
 def _broken(text: str, width: int) -> list[str]:
-    return [text[start : start + width] for start in range(0, len(text), width)] or [""]
+    """*text* in lines of at most *width*, between words where it can be; nothing is dropped."""
+    return textwrap.wrap(
+        text, width, expand_tabs=False, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False
+    ) or [""]

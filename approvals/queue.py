@@ -23,6 +23,7 @@ from policies.canonical import Digest
 from policies.model import Recorded
 from policies.requirement import Requirement
 
+_STATE = SearchAttributeKey.for_keyword(attributes.STATE)
 _PROPOSAL = SearchAttributeKey.for_keyword(attributes.PROPOSAL)
 _EXPIRES_AT = SearchAttributeKey.for_datetime(attributes.EXPIRES_AT)
 WAITING = f"{attributes.STATE} = '{attributes.AWAITING}' AND ExecutionStatus = 'Running'"
@@ -133,9 +134,14 @@ def verified(row: Waiting, digest: Digest, proposal: Proposal, resolution: Resol
     )
 
 
-def claimed(said: TypedSearchAttributes) -> str | None:
-    """The digest of the proposal that a mission says it waits with."""
+def named(said: TypedSearchAttributes) -> str | None:
+    """The digest of the proposal that a mission says it waits with, or waited with last."""
     return said.get(_PROPOSAL)
+
+
+def waits(said: TypedSearchAttributes) -> bool:
+    """Whether a mission says that it waits for a decision."""
+    return said.get(_STATE) == attributes.AWAITING
 
 
 def unverified(row: Waiting, trouble: str) -> QueueItem:
@@ -152,7 +158,7 @@ def _row(found: Execution) -> Waiting:
         run_id=found.run_id,
         mission_type=found.workflow_type,
         since=found.start_time,
-        proposal=claimed(said),
+        proposal=named(said),
         expires_at=said.get(_EXPIRES_AT),
     )
 

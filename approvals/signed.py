@@ -34,7 +34,7 @@ class Signed(Recorded):
 
     kind: Kind
     digest: Digest
-    """As the signer computed it; a reader who must be sure computes it again with `opened`."""
+    """As the signer computed it; `opened` computes it again and refuses another."""
     body: dict[str, JsonValue]
     jws: str
 
@@ -65,6 +65,9 @@ def opened(signed: Signed, kind: Kind, key_of: Callable[[str], PublicKey | None]
         raise SignatureError(f"has a body without a canonical form: {error}") from error
     if token.payload != {"digest": found, "kind": kind}:
         raise SignatureError("has a body that is not the one that was signed")
+    if signed.digest != found:
+        # The digest is what decisions and the one use are about: another name would give the same proposal another use.
+        raise SignatureError("names another digest than that of its body")
     return signed.body
 
 

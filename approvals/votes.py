@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from approvals.decision import TYP, Decision, Heard, Verdict, moment, read
+from approvals.decision import MAX_REASON, TYP, Decision, Heard, Verdict, moment, read
 from approvals.errors import SignatureError, UnreadableError
 from approvals.jws import verify
 from approvals.proposal import Proposal
-from policies.canonical import Digest
+from policies.canonical import Digest, readable
 from policies.directory import Directory
 from policies.model import Recorded
 from policies.requirement import Assurance
@@ -25,6 +25,8 @@ from policies.rulebook import Rulebook
 
 CLOCK_SKEW = timedelta(minutes=2)
 """How far an approver's clock may run ahead of the server's."""
+MAX_NAME = 200
+MAX_WORDS = 500
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def judged(heard: Heard, docket: Docket, now: datetime) -> Vote | None:
     try:
         decision = read(heard)
     except UnreadableError as error:
-        return Vote(event_id=heard.event_id, at=heard.at, refused=(f"not readable: {error}",))
+        return Vote(event_id=heard.event_id, at=heard.at, refused=(_words(f"not readable: {error}"),))
     if decision.proposal in docket.siblings and decision.proposal != docket.digest:
         return None
     who, assurance = _sender(decision, heard, docket.directory)
@@ -95,9 +97,14 @@ def judged(heard: Heard, docket: Docket, now: datetime) -> Vote | None:
         who=who,
         assurance=assurance,
         verdict=decision.verdict,
-        reason=decision.reason,
-        refused=tuple(reason for reason in reasons if reason is not None),
+        reason=readable(decision.reason[:MAX_REASON]),
+        refused=tuple(_words(reason) for reason in reasons if reason is not None),
     )
+
+
+def _words(reason: str) -> str:
+    """A reason that can be digested: it may quote what a stranger sent, and no stranger's text may stop a settlement."""
+    return readable(reason[:MAX_WORDS])
 
 
 def _sender(decision: Decision, heard: Heard, directory: Directory) -> tuple[str | None, Assurance]:
@@ -107,7 +114,7 @@ def _sender(decision: Decision, heard: Heard, directory: Directory) -> tuple[str
     attested = directory.person_of(heard.principal) if heard.principal else None
     if attested is not None:
         return attested, Assurance.ATTESTED
-    return (decision.claims_to_be or None), Assurance.CLAIMED
+    return (readable(decision.claims_to_be[:MAX_NAME]) or None), Assurance.CLAIMED
 
 
 def _person(submission: Submission, docket: Docket) -> str | None:
@@ -128,7 +135,7 @@ def _signature(submission: Submission, docket: Docket) -> str | None:
     try:
         verify(token, TYP, holder[1])
     except SignatureError as error:
-        return f"the signature {error}"
+        return f"its token {error}"
     return None
 
 

@@ -12,7 +12,7 @@ from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, Signed, opened
 from audit.events import shown
 from audit.observation import Observation, ObservationKind
-from audit.proven import gate_of, proven, receipt_of
+from audit.proven import gate_of, places, proven, receipt_of
 from audit.record import Completed
 from policies.canonical import Digest
 from policies.directory import Directory
@@ -36,10 +36,15 @@ class Answers:
     def __init__(
         self, directory: Directory, proposals: Mapping[int, tuple[Digest, Proposal]], settlements: Mapping[int, Settlement]
     ) -> None:
+        """
+        Args:
+            proposals: Proven ones with their digests, by event.
+            settlements: Proven ones, by event.
+        """
         self._directory = directory
         self._proposals = proposals
         self._settlements = settlements
-        self._events = {digest: event_id for event_id, (digest, _) in reversed(proposals.items())}
+        self._events = places(proposals)
 
     def observed(self, done: Completed) -> Observation:
         """What the activity *done* answered."""

@@ -82,21 +82,26 @@ def judge(record: MissionRecord, digest: Digest, law: Law, now: datetime) -> Jud
         for name, (check, good) in CHECKS.items()
         for trouble in [check(found.proposal, record, law)]
     )
-    docket = Docket(
-        proposal=found.proposal,
-        digest=digest,
-        event_id=found.event_id,
-        chain=record.chain,
-        directory=law.directory,
-        rulebook=law.bundle.rulebook,
-        siblings=frozenset(proposals),
-    )
+    docket = docket_of(record, found, law)
     return Judgement(
         head=head,
         findings=findings,
         found=found,
         resolution=resolve(docket, decisions(record, law), now),
         settled=_settled(record, digest, law),
+    )
+
+
+def docket_of(record: MissionRecord, found: Found, law: Law) -> Docket:
+    """*found* with everything its decisions are judged by."""
+    return Docket(
+        proposal=found.proposal,
+        digest=found.digest,
+        event_id=found.event_id,
+        chain=record.chain,
+        directory=law.directory,
+        rulebook=law.bundle.rulebook,
+        siblings=frozenset(signed_proposals(record, law)),
     )
 
 

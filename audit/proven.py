@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pydantic import JsonValue, ValidationError
@@ -14,20 +14,28 @@ from approvals.settlement import Receipt, Settlement
 from approvals.signed import Kind, Signed, opened
 from audit.judgement import verified_settlement
 from audit.record import MissionRecord
-from policies.canonical import Digest, digest
+from policies.canonical import Digest
 from policies.directory import Directory
 
 _T = TypeVar("_T")
 
 
 def proposed(record: MissionRecord, directory: Directory) -> dict[int, tuple[Digest, Proposal]]:
-    """The gate's proposals for this run by event, each with its digest as recomputed here."""
+    """The gate's proposals for this run by event, each with its digest."""
     found: dict[int, tuple[Digest, Proposal]] = {}
     for entry in record.entries(Kind.PROPOSAL):
         body = proven(entry.signed, Kind.PROPOSAL, directory)
         proposal = _model(Proposal.model_validate, body)
-        if body is not None and proposal is not None and proposal.action.mission == record.started.mission:
-            found[entry.event_id] = (digest(Kind.PROPOSAL, body), proposal)
+        if proposal is not None and proposal.action.mission == record.started.mission:
+            found[entry.event_id] = (entry.signed.digest, proposal)
+    return found
+
+
+def places(proposals: Mapping[int, tuple[Digest, Proposal]]) -> dict[Digest, int]:
+    """Where each proposal entered the history: its first event, by digest."""
+    found: dict[Digest, int] = {}
+    for event_id, (digest, _) in proposals.items():
+        found.setdefault(digest, event_id)
     return found
 
 

@@ -143,11 +143,14 @@ class MissionRecord:
         scheduled = {
             event.event_id: event for event in self.opened if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
         }
-        return tuple(
-            _completed(event, scheduled[event.activity_task_completed_event_attributes.scheduled_event_id])
-            for event in self.opened
-            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
-        )
+        found = []
+        for event in self.opened:
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                cause = event.activity_task_completed_event_attributes.scheduled_event_id
+                if cause not in scheduled:
+                    raise NotAMissionError(f"event {event.event_id} completes an activity that was never scheduled")
+                found.append(_completed(event, scheduled[cause]))
+        return tuple(found)
 
     def entries(self, kind: Kind) -> tuple[Entry, ...]:
         """What was recorded as a signed answer of *kind*, whoever recorded it."""

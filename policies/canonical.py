@@ -58,6 +58,11 @@ def settled(value: JsonValue) -> JsonValue:
     return parse(canonical(value))
 
 
+def readable(text: str) -> str:
+    """*text* of a stranger in a form that can be digested: NFC, and `?` for a lone surrogate. Never for what is to be sent."""
+    return unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+
+
 def parse(text: bytes | str) -> JsonValue:
     """
     Parses JSON that has only one reading.

@@ -27,11 +27,12 @@ async def run(roles: Collection[Role], settings: Settings) -> None:
         WrongUse, BundleError, SignatureError: A file that a role needs is not as it should be.
     """
     logs.set_up(settings.log_level)
+    client = await connect(settings.address, settings.namespace)
+    workers = [build(role, client, settings) for role in roles]
+    # Until here a signal ends the process at once: nothing has begun that wants ending in order.
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect(settings.address, settings.namespace)
-    workers = [build(role, client, settings) for role in roles]
     running = [asyncio.create_task(worker.run()) for worker in workers]
     asked = asyncio.create_task(stop.wait())
     _log.info("worker.started", roles=[str(role) for role in roles], address=settings.address, namespace=settings.namespace)

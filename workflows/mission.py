@@ -197,13 +197,9 @@ class Mission:
         workflow.set_current_details(f"{as_markdown(render(proposal))}\n\n{how}")
 
     def _show_nothing(self) -> None:
+        # The proposal's digest stays: `sayso review` finds a settled proposal by it.
         workflow.upsert_search_attributes(
-            [
-                _STATE.value_set(attributes.WORKING),
-                _PROPOSAL.value_unset(),
-                _GROUPS.value_unset(),
-                _EXPIRES_AT.value_unset(),
-            ]
+            [_STATE.value_set(attributes.WORKING), _GROUPS.value_unset(), _EXPIRES_AT.value_unset()]
         )
         workflow.set_current_details("")
 

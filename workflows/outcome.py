@@ -54,11 +54,4 @@ def of_settlement(settlement: Settlement) -> Outcome:
         kind = OutcomeKind.FAILED if receipt.failed else OutcomeKind.COMMITTED
         said: tuple[str, ...] = (str(receipt.result),) if receipt.failed else ()
         return Outcome(kind=kind, proposal=settlement.proposal, reasons=said, result=receipt.result)
-    reasons = settlement.reasons()
-    if settlement.kind is SettlementKind.DENIED:
-        reasons += tuple(
-            f"{vote.who} denied it: {vote.reason or 'no reason given'}"
-            for vote in settlement.votes
-            if vote.counts and vote.verdict == "deny"
-        )
-    return Outcome(kind=_KINDS.get(settlement.kind, OutcomeKind.UNKNOWN), proposal=settlement.proposal, reasons=reasons)
+    return Outcome(kind=_KINDS.get(settlement.kind, OutcomeKind.UNKNOWN), proposal=settlement.proposal, reasons=settlement.reasons())

@@ -66,4 +66,4 @@ def _still_open(matter: Matter) -> None:
         raise Refused(f"mission `{visible(matter.record.mission_id)}` is over; nothing is left to decide about `{name}`")
     if matter.expired:
         at = matter.proposal.expires_at.isoformat(timespec="seconds")
-        raise Refused(f"proposal `{name}` expired at {at}: its mission has to propose the action again")
+        raise Refused(f"proposal `{name}` expired at {at}; nothing is left to decide")

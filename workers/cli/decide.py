@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workers.cli.ballot import Ballot
     from workers.cli.desk import Desk
     from workers.cli.docket import Matter
-    from workers.cli.outcome import Outcome
+    from workers.cli.reply import Reply, Sent
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ async def _sign(wish: Wish) -> None:
 
 
 def _decide(wish: Wish) -> None:
-    from workers.cli.outcome import as_text
+    from workers.cli.reply import as_text
 
     found = asyncio.run(_decided(wish))
     emit(wish.as_json, found, as_text(found))
@@ -112,7 +112,7 @@ def _decide(wish: Wish) -> None:
         click.get_current_context().exit(1)
 
 
-async def _decided(wish: Wish) -> Outcome:
+async def _decided(wish: Wish) -> Reply:
     from workers.cli.desk import answering, open_desk
 
     desk = await open_desk(wish.data)
@@ -145,14 +145,14 @@ def _confirm(matter: Matter, ballot: Ballot, wish: Wish) -> None:
         raise Refused("nothing was sent: you did not confirm")
 
 
-async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Outcome:
+async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Reply:
     from temporalio.service import RPCError
 
     from approvals.decision import SIGNAL, Verdict
     from audit.proven import receipt_of
     from workers.cli.desk import missing
     from workers.cli.follow import judged
-    from workers.cli.outcome import Sent, outcome
+    from workers.cli.reply import Sent, reply
 
     mission_id, run_id = matter.record.mission_id, matter.record.run_id
     sent = Sent(
@@ -166,16 +166,22 @@ async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Outco
         raise
     found = await judged(desk, sent, ballot.token, matter.record.head, wish.timeout)
     if isinstance(found, Sent):
-        raise _unjudged(found, wish)
+        raise await _unjudged(desk, found, wish)
     sent, event_id, settlement = found
-    return outcome(sent, event_id, settlement, receipt_of(settlement, desk.law.directory))
+    return reply(sent, event_id, settlement, receipt_of(settlement, desk.law.directory))
 
 
-def _unjudged(sent: Any, wish: Wish) -> CannotReach:
+async def _unjudged(desk: Desk, sent: Sent, wish: Wish) -> CannotReach:
+    from datetime import UTC, datetime
+
     from approvals.display import visible
+    from workers.cli.docket import described
+    from workers.cli.trouble import troubles
 
     where = f"is event {sent.event_id} of its history" if sent.event_id else "was taken by the server"
+    found = troubles(await described(desk, sent.mission_id), datetime.now(UTC))
+    why = "; ".join(trouble.words() for trouble in found) or "is a commit worker running?"
     return CannotReach(
-        f"your {wish.verdict} {where}, and the gate has not judged it within {wish.timeout:g} s: "
-        f"is a commit worker running? `sayso rail {visible(sent.mission_id)}` shows what becomes of it"
+        f"your {wish.verdict} {where}, and the gate has not judged it within {wish.timeout:g} s: {why}; "
+        f"`sayso rail {visible(sent.mission_id)}` shows what becomes of it"
     )

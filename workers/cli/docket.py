@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
+from pydantic import JsonValue
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError
@@ -18,12 +19,11 @@ from activities.histories import ServerHistories
 from approvals import queue
 from approvals.decision import Heard
 from approvals.display import visible
-from approvals.proposal import Proposal, proposal_id
-from approvals.resolution import Resolution, resolve
+from approvals.proposal import Proposal, Seen, proposal_id
+from approvals.resolution import Resolution, State, resolve
 from approvals.settlement import Settlement, SettlementKind
-from approvals.votes import Docket
-from audit.judgement import Judgement, Law, decisions, judge, signed_proposals
-from audit.proven import settlements
+from audit.judgement import Judgement, Law, decisions, docket_of, judge, signed_proposals
+from audit.proven import proposed, settlements
 from audit.record import MissionRecord
 from policies.canonical import Digest
 from workers.cli.desk import Desk, missing
@@ -77,22 +77,33 @@ class Matter:
         return self.record.raw[-1].event_type in _CLOSED
 
     @property
+    def standing(self) -> Resolution:
+        """Where it stands: as the gate settled it, or else as it is now."""
+        if self.answer is None or self.answer_is_open or self.answer.kind is SettlementKind.NOT_SENT:
+            return self.resolution
+        sent = self.answer.kind in (SettlementKind.RECEIPT, SettlementKind.UNKNOWN)
+        state = State.APPROVED if sent else State(self.answer.kind)
+        return Resolution(state=state, votes=self.answer.votes, missing=self.answer.missing)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """Why the gate would not send it now, whoever approves."""
         return tuple(finding.words for finding in self.judgement.findings if not finding.holds)
 
+    @cached_property
+    def seen(self) -> tuple[tuple[Seen, JsonValue], ...]:
+        """What the card lists as had before, each with the recorded result that its digest covers."""
+        results = {done.event_id: done for done in self.record.completed}
+        return tuple(
+            (seen, results[seen.event_id].result)
+            for seen in self.proposal.seen
+            if seen.event_id in results and results[seen.event_id].result_digest == seen.digest
+        )
+
     def with_decision(self, heard: Heard) -> Resolution:
         """How it would stand with one more decision."""
-        found = signed_proposals(self.record, self.law)
-        docket = Docket(
-            proposal=self.proposal,
-            digest=self.digest,
-            event_id=found[self.digest].event_id,
-            chain=self.record.chain,
-            directory=self.law.directory,
-            rulebook=self.law.bundle.rulebook,
-            siblings=frozenset(found),
-        )
+        found = signed_proposals(self.record, self.law)[self.digest]
+        docket = docket_of(self.record, found, self.law)
         return resolve(docket, [*decisions(self.record, self.law), heard], self.now)
 
 
@@ -142,11 +153,13 @@ async def find(desk: Desk, text: str) -> Matter:
         description = await described(desk, text)
     except WrongUse as error:
         if queue.is_prefix(text):
-            raise WrongUse(f"no open proposal begins with `{text}`; a closed one is found by its mission's id") from error
+            raise WrongUse(
+                f"no proposal begins with `{text}`; an earlier one of a mission is found by the mission's id"
+            ) from error
         raise
     record = await record_of(desk, description.id, description.run_id)
-    claimed = queue.claimed(description.typed_search_attributes)
-    digests = list(signed_proposals(record, desk.law))
+    claimed = queue.named(description.typed_search_attributes)
+    digests = [digest for digest, _ in proposed(record, desk.law.directory).values()]
     wanted = [digest for digest in digests if digest == claimed] or digests[-1:]
     matter = look(record, wanted[0], desk.law) if wanted else "its history holds none that the gate signed"
     if isinstance(matter, Matter):

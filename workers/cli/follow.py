@@ -14,7 +14,7 @@ from audit.proven import settlements
 from audit.record import MissionRecord
 from workers.cli.desk import Desk
 from workers.cli.docket import record_of
-from workers.cli.outcome import Sent
+from workers.cli.reply import Sent
 
 _NEWS = (
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,

@@ -92,7 +92,7 @@ def _tell(error: Exception, as_json: bool) -> int:
         return error.exit_code
     told = _told(error)
     if as_json:
-        click.echo(json.dumps({"error": {"message": str(told), "exit_code": told.exit_code}}, ensure_ascii=False))
+        click.echo(json.dumps({"error": {"message": str(told), "exit_code": told.exit_code}}))
     else:
         click.echo(f"sayso: {told}", err=True)
     return told.exit_code

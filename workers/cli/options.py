@@ -30,7 +30,8 @@ def emit(as_json: bool, value: BaseModel | dict[str, Any] | list[Any], text: str
 
 
 def _json(value: BaseModel | dict[str, Any] | list[Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    # Everything but ASCII is escaped: hostile text stays text on a terminal too.
+    return json.dumps(value, indent=2, default=_plain)
 
 
 def _plain(value: Any) -> Any:

@@ -61,10 +61,10 @@ def as_text(items: list[QueueItem], limit: int, now: datetime) -> str:
             visible(item.mission_id),
             f"{item.operation} {visible_json(item.arguments)}",
             ", ".join(item.missing) or "the gate",
-            left(item.expires_at, now) if item.expires_at else "",
+            ("" if item.expires_at > now else "expired ") + left(item.expires_at, now),
         )
         for item in items
-        if item.verified
+        if item.verified and item.expires_at is not None
     ]
     doubtful = [f"  {visible(item.mission_id)}: {visible(item.trouble or '')}" for item in items if not item.verified]
     parts = []

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from audit.observation import Observation
     from workers.cli.trouble import Trouble
 
+_LONGEST = 400
+
 
 @click.command()
 @click.argument("mission", metavar="MISSION")
@@ -67,4 +69,9 @@ def _row(observation: Observation, known: set[int]) -> tuple[str, str, str, str,
     cause = f" <- {observation.cause}" if observation.cause in known else ""
     judged = f" (judged at event {observation.judged_by})" if observation.judged_by else ""
     at = observation.at.strftime("%Y-%m-%d %H:%M:%S")
-    return (f"{observation.event_id}{cause}", at, str(observation.kind), who, visible(observation.what) + judged)
+    return (f"{observation.event_id}{cause}", at, str(observation.kind), who, _cut(visible(observation.what)) + judged)
+
+
+def _cut(text: str) -> str:
+    """A rail is read line by line; an input of pages is left to `--json`."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} [{len(text) - _LONGEST} more characters: see --json]"

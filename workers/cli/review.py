@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from approvals.votes import Vote
     from workers.cli.docket import Matter
 
+MAX_RESULT = 1000
+"""Characters of one result that are shown without `--full`."""
+
 
 @click.command()
 @click.argument("identifier", metavar="ID")
+@click.option("--full", is_flag=True, help="Show long results whole.")
 @data_option
 @json_option
-def review(identifier: str, data: Path | None, as_json: bool) -> None:
-    """Show the proposal ID: its card, what it still needs, what was decided. ID is a proposal id or a mission id."""
+def review(identifier: str, full: bool, data: Path | None, as_json: bool) -> None:
+    """
+    Show the proposal ID: its card, what the mission had read, what it still needs, what was decided.
+
+    ID is a proposal id or a mission id.
+    """
     matter = asyncio.run(_find(data, identifier))
-    emit(as_json, as_data(matter), as_text(matter))
+    emit(as_json, as_data(matter), as_text(matter, full=full))
 
 
 async def _find(data: Path | None, identifier: str) -> Matter:
@@ -47,8 +55,8 @@ def as_data(matter: Matter) -> dict[str, Any]:
         "mission_id": matter.record.mission_id,
         "run_id": matter.record.run_id,
         "mission_type": action.mission.mission_type,
-        "state": str(matter.resolution.state),
-        "missing": list(matter.resolution.missing),
+        "state": str(matter.standing.state),
+        "missing": list(matter.standing.missing),
         "settled": None if answer is None else str(answer.kind),
         "created_at": proposal.created_at.isoformat(),
         "expires_at": proposal.expires_at.isoformat(),
@@ -64,14 +72,15 @@ def as_data(matter: Matter) -> dict[str, Any]:
         "because": proposal.because,
         "card": render(proposal).model_dump(mode="json"),
         "card_digest": proposal.card,
+        "seen": [{**seen.model_dump(mode="json"), "result": result} for seen, result in matter.seen],
         "checks": [finding.model_dump(mode="json") for finding in matter.judgement.findings],
-        "decisions": [vote.model_dump(mode="json") for vote in matter.resolution.votes],
+        "decisions": [vote.model_dump(mode="json") for vote in matter.standing.votes],
         "evidence": matter.judgement.head.model_dump(mode="json"),
     }
 
 
-def as_text(matter: Matter) -> str:
-    """The card, then what the gate would say to it now."""
+def as_text(matter: Matter, *, full: bool = False) -> str:
+    """The card, the results behind it, then what the gate would say to it now."""
     from approvals.card import as_text as card_text
     from approvals.card import render
     from approvals.display import visible
@@ -83,13 +92,27 @@ def as_text(matter: Matter) -> str:
         ("proposal", f"{proposal_id(matter.digest)} ({matter.digest})"),
         ("signed by", f"gate {proposal.gate}: verified with this machine's bundle"),
         ("state", _state(matter)),
-        ("missing", ", ".join(matter.resolution.missing) or "nothing"),
-        ("decisions", "\n".join(_vote(vote) for vote in matter.resolution.votes) or "none yet"),
+        ("missing", ", ".join(matter.standing.missing) or "nothing"),
+        ("decisions", "\n".join(_vote(vote) for vote in matter.standing.votes) or "none yet"),
         ("evidence", f"events 1 to {head.through}, {head.digest}"),
     ]
     if matter.doubts and matter.answer_is_open:
         rows.append(("in the way", "\n".join(visible(doubt) for doubt in matter.doubts)))
-    return f"{card_text(render(proposal))}\n\n{pairs(rows)}"
+    return "\n\n".join(part for part in (card_text(render(proposal)), _seen(matter, full), pairs(rows)) if part)
+
+
+def _seen(matter: Matter, full: bool) -> str:
+    """What tools and models had answered, in a box: it may be hostile, and it is as recorded."""
+    from approvals.card import boxed
+    from approvals.display import visible, visible_json
+
+    lines: list[str] = []
+    for seen, result in matter.seen:
+        text = visible_json(result)
+        rest = len(text) - MAX_RESULT
+        shown = text if full or rest <= 0 else f"{text[:MAX_RESULT]} ... {rest} more characters, see --full"
+        lines += [f"event {seen.event_id}, {visible(seen.what)}:", f"  {shown}"]
+    return boxed("UNTRUSTED: what tools and models answered", lines) if lines else ""
 
 
 def _state(matter: Matter) -> str:
@@ -99,7 +122,7 @@ def _state(matter: Matter) -> str:
     if answer is not None and not matter.answer_is_open:
         return f"settled: {answer.kind} at {answer.at.isoformat(timespec='seconds')}"
     clock = left(matter.proposal.expires_at, matter.now)
-    return f"{matter.resolution.state}, " + (f"expired {clock}" if matter.expired else f"expires {clock}")
+    return f"expired {clock}" if matter.expired else f"{matter.standing.state}, expires {clock}"
 
 
 def _vote(vote: Vote) -> str:

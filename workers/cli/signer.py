@@ -56,8 +56,8 @@ def _read(path: Path) -> Signer:
 
     try:
         return read_key(path.expanduser())
-    except (SignatureError, UnicodeDecodeError) as error:
-        reason = str(error).removeprefix("the key file ") if isinstance(error, SignatureError) else "is not a text file"
+    except SignatureError as error:
+        reason = str(error).removeprefix("the key file ")
         raise WrongUse(f"key file `{path}` {reason}: make one with `sayso keys new NAME`") from error
 
 

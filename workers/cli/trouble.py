@@ -46,6 +46,8 @@ def _activity(info: PendingActivityInfo, now: datetime) -> Trouble | None:
     name = info.activity_type.name
     if info.HasField("last_failure"):
         return Trouble(activity=name, attempt=info.attempt, message=_innermost(info.last_failure))
+    if info.HasField("last_started_time") and now - when(info.last_started_time) > PATIENCE:
+        return Trouble(activity=name, attempt=info.attempt, message="takes long: a worker is at it, and no answer came yet")
     waits = info.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
     if waits and now - when(info.scheduled_time) > PATIENCE:
         return Trouble(activity=name, attempt=info.attempt, message="no worker takes it: is its worker running?")

@@ -13,7 +13,7 @@ from temporalio.exceptions import FailureError
 
 from approvals.display import visible, visible_json
 from approvals.proposal import proposal_id
-from approvals.queue import claimed
+from approvals.queue import named, waits
 from policies.canonical import Digest
 from workers.cli.trouble import troubles
 from workers.errors import Refused
@@ -41,6 +41,9 @@ async def watched(handle: WorkflowHandle[Any, Any], say: Callable[[str], None]) 
         verdict: JsonValue = await ending
     except WorkflowFailureError as error:
         raise Refused(f"mission `{visible(handle.id)}` ended without a verdict: {visible(_innermost(error))}") from error
+    except asyncio.CancelledError:
+        say(f"the mission goes on without you: `sayso rail {visible(handle.id)}` shows it")
+        raise
     finally:
         ending.cancel()
     return verdict
@@ -66,9 +69,9 @@ def verdict_text(verdict: JsonValue) -> str:
 
 
 def _lines(description: WorkflowExecutionDescription) -> tuple[str, ...]:
-    proposal = claimed(description.typed_search_attributes)
+    proposal = named(description.typed_search_attributes)
     lines = []
-    if proposal:
+    if proposal and waits(description.typed_search_attributes):
         name = proposal_id(Digest(visible(proposal)))
         lines.append(f"waits for a decision on proposal {name}: `sayso review {name}`, then `sayso approve {name}` or `deny`")
     lines += [f"trouble: {trouble.words()}" for trouble in troubles(description, datetime.now(UTC))]

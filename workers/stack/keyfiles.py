@@ -49,6 +49,6 @@ def read_key(path: Path) -> Signer:
         SignatureError: It holds no private key.
     """
     try:
-        return Signer.from_jwk(path.read_text())
+        return Signer.from_jwk(path.read_bytes())
     except OSError as error:
         raise WrongUse(f"key file `{path}` cannot be read ({error.strerror})") from error

@@ -20,6 +20,7 @@ from examples.refund.clients import Resources, write_clients
 from policies.keys import PublicKey
 from policies.load import load, shipped
 from workers.profile import FILE, Profile
+from workers.stack.files import write_whole
 from workers.stack.keyfiles import new_key, read_key, write_key
 from workers.stack.ports import HOST, PURPOSES, Ports
 
@@ -76,7 +77,7 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
         start_as="olga",
         decide_as="sam",
     )
-    _replace(layout, layout.data / FILE, profile.model_dump_json(indent=2) + "\n")
+    write_whole(layout.data / FILE, profile.model_dump_json(indent=2) + "\n", layout.data)
     return profile
 
 
@@ -133,7 +134,7 @@ def _directory(path: Path) -> dict[str, Any]:
 
 
 def _write_directory(layout: Layout, path: Path, directory: dict[str, Any]) -> None:
-    _replace(layout, path, _HEADER + yaml.safe_dump(directory, sort_keys=False, allow_unicode=True))
+    write_whole(path, _HEADER + yaml.safe_dump(directory, sort_keys=False, allow_unicode=True), layout.data)
 
 
 def _move_endpoints(layout: Layout, path: Path, ports: Ports) -> None:
@@ -147,11 +148,4 @@ def _move_endpoints(layout: Layout, path: Path, ports: Ports) -> None:
         if local and name in PURPOSES:
             moved = re.sub(re.escape(local[0]) + r"(?!\d)", ports.url(name), moved)
     if moved != text:
-        _replace(layout, path, moved)
-
-
-def _replace(layout: Layout, path: Path, text: str) -> None:
-    # Staged outside of the bundle: every file in there counts into its digest.
-    partial = layout.data / "partial"
-    partial.write_text(text)
-    partial.replace(path)
+        write_whole(path, moved, layout.data)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from policies.model import Written
 from workers.errors import WrongUse
+from workers.stack.files import write_whole
 
 HOST = "127.0.0.1"
 FILE = "ports.json"
@@ -78,7 +79,7 @@ def choose(data: Path, choice: Choice) -> Ports:
         raise WrongUse(f"port {port}, for {PURPOSES[blocked[0]]}, is taken: free it, or use `sayso up --ports auto`")
     ports = _picked(ports, blocked)
     if ports != known:
-        (data / FILE).write_text(ports.model_dump_json(indent=2) + "\n")
+        write_whole(data / FILE, ports.model_dump_json(indent=2) + "\n", data)
     return ports
 
 

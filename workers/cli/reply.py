@@ -1,4 +1,4 @@
-"""What became of a decision that was sent, told from the gate's verified settlement."""
+"""The reply to whoever decided: what became of the decision, told from the gate's verified settlement."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Sent(Recorded):
     """The event of its signal; None while the history does not hold it yet."""
 
 
-class Outcome(Recorded):
+class Reply(Recorded):
     """What became of a decision. `counted` and `settled` come from the settlement at event `settlement_event`."""
 
     proposal_id: str
@@ -57,11 +57,11 @@ class Outcome(Recorded):
         return self.counted and stopped
 
 
-def outcome(sent: Sent, event_id: int, settlement: Settlement, receipt: Receipt | None) -> Outcome:
+def reply(sent: Sent, event_id: int, settlement: Settlement, receipt: Receipt | None) -> Reply:
     """What *settlement*, of event *event_id*, says about the decision *sent*."""
     vote = next((vote for vote in settlement.votes if vote.event_id == sent.event_id), None)
     refused = ("the gate's settlement does not mention it",) if vote is None else vote.refused
-    return Outcome(
+    return Reply(
         proposal_id=proposal_id(sent.proposal),
         proposal_digest=sent.proposal,
         mission_id=sent.mission_id,
@@ -81,7 +81,7 @@ def outcome(sent: Sent, event_id: int, settlement: Settlement, receipt: Receipt 
     )
 
 
-def as_text(found: Outcome) -> str:
+def as_text(found: Reply) -> str:
     """Two lines: what the decision was worth, and how the proposal stands."""
     who = visible(found.approver)
     if found.counted:
@@ -91,7 +91,7 @@ def as_text(found: Outcome) -> str:
     return f"{worth}\n{_standing(found)}"
 
 
-def _standing(found: Outcome) -> str:
+def _standing(found: Reply) -> str:
     why = visible("; ".join(found.reasons))
     match found.settled:
         case SettlementKind.PENDING:

@@ -1,0 +1,120 @@
+"""What a stack keeps on disk: made once, completed after an interruption, never taken away from whoever edited it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from policies.load import load, load_directory
+from workers.errors import WrongUse
+from workers.profile import load as load_profile
+from workers.stack.keyfiles import read_key
+from workers.stack.layout import Layout, prepare
+from workers.stack.ports import Ports, choose
+
+PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A prepared directory."""
+    made = Layout(tmp_path / "data")
+    prepare(made, PORTS)
+    return made
+
+
+def contents(layout: Layout) -> dict[str, bytes]:
+    """Every file by path."""
+    files = (path for path in layout.data.rglob("*") if path.is_file())
+    return {str(path.relative_to(layout.data)): path.read_bytes() for path in files}
+
+
+def test_bundle_names_this_stacks_endpoints_and_keys(layout: Layout) -> None:
+    bundle = load(layout.policies)
+    assert bundle.catalogue.issuer == PORTS.url("issuer")
+    assert {entry.url for entry in bundle.catalogue.integrations.values()} == {
+        PORTS.endpoint(name) for name in ("orders", "payments", "knowledge")
+    }
+    for who in bundle.directory.people:
+        holder = bundle.directory.holder(read_key(layout.keys / f"{who}.jwk").kid)
+        assert holder is not None and holder[0] == who
+    assert [key.kid for key in bundle.directory.gates] == [read_key(layout.gate_key).kid]
+
+
+def test_private_files_are_for_their_owner_alone(layout: Layout) -> None:
+    private = [*layout.keys.iterdir(), *layout.secrets.iterdir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+
+
+def test_preparing_again_changes_nothing(layout: Layout) -> None:
+    before = contents(layout)
+    prepare(layout, PORTS)
+    assert contents(layout) == before
+
+
+def test_edited_bundle_stays_as_it_was_edited(layout: Layout) -> None:
+    path = layout.policies / "directory.yaml"
+    path.write_text(path.read_text().replace("Lena Lead", "Lena Elsewhere") + "# mine\n")
+    before = contents(layout)
+    prepare(layout, PORTS)
+    assert contents(layout) == before
+
+
+def test_revoked_person_gets_no_new_key(layout: Layout) -> None:
+    """Taking a key out of the directory revokes it; a restart must not put one back."""
+    path = layout.policies / "directory.yaml"
+    entry = load_directory(layout.policies).people["sam"].keys[0]
+    path.write_text(path.read_text().replace(f"    keys:\n    - kid: {entry.kid}\n      x: {entry.x}\n", ""))
+    prepare(layout, PORTS)
+    assert load_directory(layout.policies).people["sam"].keys == ()
+
+
+def test_start_cut_short_before_the_bundle_is_finished_with_the_same_keys(layout: Layout) -> None:
+    kids = {path.name: read_key(path).kid for path in layout.keys.iterdir()}
+    layout.policies.rename(layout.data / "policies.partial")
+    prepare(layout, PORTS)
+    directory = load_directory(layout.policies)
+    assert {f"{who}.jwk": person.keys[0].kid for who, person in directory.people.items()} == kids
+    assert [key.kid for key in directory.gates] == [read_key(layout.gate_key).kid]
+
+
+def test_lost_gate_key_is_replaced_and_pinned_beside_the_old_one(layout: Layout) -> None:
+    old = read_key(layout.gate_key).kid
+    layout.gate_key.unlink()
+    prepare(layout, PORTS)
+    assert [key.kid for key in load_directory(layout.policies).gates] == [old, read_key(layout.gate_key).kid]
+
+
+def test_moved_port_moves_the_endpoint_and_nothing_else(layout: Layout) -> None:
+    path = layout.policies / "integrations.yaml"
+    path.write_text(path.read_text() + "# mine\n")
+    before = path.read_text()
+    prepare(layout, PORTS.model_copy(update={"payments": 20017}))
+    assert path.read_text() == before.replace("127.0.0.1:20005", "127.0.0.1:20017")
+
+
+def test_profile_says_where_and_as_whom(layout: Layout) -> None:
+    profile = load_profile(layout.data)
+    assert (profile.address, profile.ui) == ("127.0.0.1:20001", "http://127.0.0.1:20002")
+    assert (profile.start_as, profile.decide_as, profile.keys) == ("olga", "sam", layout.keys)
+
+
+def test_taken_port_is_named_with_its_purpose_and_the_way_out(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        (tmp_path / "ports.json").write_text(PORTS.model_copy(update={"payments": port}).model_dump_json())
+        with pytest.raises(WrongUse, match=f"port {port}, for the payment system, is taken: .*--ports auto"):
+            choose(tmp_path, "fixed")
+        moved = choose(tmp_path, "auto")
+    assert moved.payments != port
+    assert moved.model_copy(update={"payments": port}) == PORTS.model_copy(update={"payments": port})
+
+
+def test_chosen_ports_are_remembered(tmp_path: Path) -> None:
+    first = choose(tmp_path, "auto")
+    assert choose(tmp_path, "fixed") == first
+    shutil.rmtree(tmp_path)

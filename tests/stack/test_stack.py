@@ -1,0 +1,119 @@
+"""The embedded stack with real processes: it goes up and down, and survives whatever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack.commands import NAMES, SAYSO, answer, pids, sayso, until
+from workers.errors import CannotReach
+from workers.stack.processes import Process, Spec, stop_all
+from workers.stack.stack import AlreadyRunning, Stack
+
+SECRETS = {"OPENAI_API_KEY": "sk-test", "SAYSO_KEY": "x", "SAYSO_MODEL": "openai/none"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for the tests of the Python interface."""
+    with Stack(tmp_path_factory.mktemp("stack"), environment={**os.environ, **SECRETS}) as running:
+        yield running
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data directory in which nothing runs afterwards."""
+    yield tmp_path / "data"
+    sayso("down", "--data", str(tmp_path / "data"))
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """The environment a process was started with."""
+    lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in lines if line)
+
+
+def test_each_process_gets_only_its_own_credentials(stack: Stack) -> None:
+    """docs/design: trust zones are processes."""
+    holders: dict[str, set[str]] = {}
+    for name, pid in pids(stack.data).items():
+        for variable in environment_of(pid):
+            holders.setdefault(variable, set()).add(name)
+    assert holders["SAYSO_GATE_KEY_FILE"] == {"commit"}
+    assert holders["SAYSO_CLIENT_FILE"] == {"commit", "read"}
+    assert holders["OPENAI_API_KEY"] == holders["SAYSO_MODEL"] == {"reason"}
+    assert holders["TEMPORAL_ADDRESS"] == {"mission", "reason", "read", "commit"}
+    assert "SAYSO_KEY" not in holders
+    clients = [environment_of(pids(stack.data)[role])["SAYSO_CLIENT_FILE"] for role in ("read", "commit")]
+    assert clients[0] != clients[1]
+
+
+def test_killed_process_is_known_dead_and_works_after_restart(stack: Stack) -> None:
+    before = pids(stack.data)["read"]
+    stack.kill("read")
+    assert stack.dead() == {"read": -signal.SIGKILL}
+    stack.restart("read")
+    assert stack.dead() == {}
+    assert pids(stack.data)["read"] != before
+
+
+def test_second_stack_on_the_same_directory_is_refused(stack: Stack) -> None:
+    with pytest.raises(AlreadyRunning) as refused:
+        Stack(stack.data).start()
+    assert refused.value.pid == os.getpid()
+    assert pids(stack.data).keys() == NAMES
+
+
+def test_process_that_does_not_start_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
+    broken = Stack(tmp_path, extra={"payments": {"PAYMENTS_FAULT": "no-such-fault"}})
+    with pytest.raises(CannotReach, match="`payments` did not start: payments: PAYMENTS_FAULT"):
+        broken.start()
+    assert pids(tmp_path) == {}
+
+
+def test_waiting_mission_outlives_a_killed_supervisor_and_everything_stops_in_the_end(data: Path) -> None:
+    """Detached, killed with -9, started again in the foreground, ended with SIGTERM."""
+    started = answer("up", "--detach", "--ports", "auto", "--data", str(data))
+    again = answer("up", "--detach", "--data", str(data))
+    assert (again["already_running"], again["pid"]) == (True, started["pid"])
+
+    first = pids(data)
+    os.kill(first["commit"], signal.SIGKILL)
+    answer("start", "refund", "--input", '{"case_id": "CASE-1001"}', "--data", str(data))
+    until(lambda: len(answer("queue", "--data", str(data))["items"]) == 1)
+    assert pids(data)["commit"] != first["commit"]
+
+    os.kill(started["pid"], signal.SIGKILL)
+    with subprocess.Popen([SAYSO, "up", "--data", str(data)], stdout=subprocess.PIPE, text=True) as foreground:
+        assert foreground.stdout is not None
+        assert foreground.stdout.readline().startswith("Sayso is up")
+        second = pids(data)
+        assert second.keys() == NAMES
+        assert not set(second.values()) & set(first.values())
+        assert len(answer("queue", "--data", str(data))["items"]) == 1
+        foreground.terminate()
+        foreground.stdout.read()
+    assert foreground.returncode == 0
+    assert pids(data) == {}
+
+
+def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
+    done = sayso("down", "--data", str(tmp_path / "none"))
+    assert (done.returncode, done.stdout.strip()) == (0, f"nothing is running in `{tmp_path / 'none'}`")
+    assert not (tmp_path / "none").exists()
+
+
+def test_down_stops_what_a_dead_supervisor_left_and_nothing_of_another_stack(tmp_path: Path) -> None:
+    ours, others = tmp_path / "ours", tmp_path / "ours-too"
+    left, other = (Process(Spec("orders", ("/bin/sleep", "60"), {}, lambda _pid: True), data) for data in (ours, others))
+    done = sayso("down", "--data", str(ours))
+    assert done.stdout.strip() == f"stopped what was left of the stack in `{ours}`: orders"
+    assert left.wait(5)
+    assert pids(others) == {"orders": other.pid}
+    stop_all([other])
+    assert other.exit_code() == -signal.SIGTERM
