@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from approvals.decision import Verdict
 from approvals.jws import Signer
 from approvals.proposal import Proposal
 from approvals.resolution import Resolution, State
-from approvals.settlement import Claim, Settlement, SettlementKind
+from approvals.settlement import Claim, Receipt, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
 from audit.judgement import Judgement, Law
@@ -49,6 +51,11 @@ class Case:
         if self.judgement.found is None:
             raise LookupError(f"proposal `{self.digest}` was not found")
         return self.judgement.found.proposal
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the proposal was made for another run than the one that asks."""
+        return any(finding.check == "run" and not finding.holds for finding in self.judgement.findings)
 
     def not_admitted(self) -> Signed:
         """The answer where the history alone says no."""
@@ -112,18 +119,36 @@ class Case:
             receipt=receipt,
             retry_seconds=retry,
             bundle=self.law.bundle.digest,
+            directory=self.law.directory.digest,
         )
         return seal(Kind.SETTLEMENT, settlement.model_dump(mode="json"), self.signer)
 
-    def claim(self) -> Signed:
-        """The signed claim that this case's admission takes the one use with."""
+    def receipt(self, result: JsonValue, *, failed: bool, at: datetime) -> Signed:
+        """The signed receipt over what was sent for this case, and what came back."""
+        action = self.proposal.action
+        receipt = Receipt(
+            proposal=self.digest,
+            action=action.digest,
+            operation=action.operation,
+            sent=digest("sent", {"operation": action.operation, "arguments": dict(action.arguments)}),
+            idempotency_key=idempotency_key(self.proposal),
+            admitted=self.judgement.head,
+            failed=failed,
+            result=result,
+            at=at,
+        )
+        return seal(Kind.RECEIPT, receipt.model_dump(mode="json"), self.signer)
+
+    def claim(self, nonce: str) -> Signed:
+        """The signed claim that this case's admission takes the one use with; *nonce* tells attempts apart."""
         claim = Claim(
             proposal=self.digest,
-            mission=self.proposal.action.mission,
+            mission=self.record.started.mission,
             action=self.proposal.action.digest,
             idempotency_key=idempotency_key(self.proposal),
             head=self.judgement.head,
             at=self.now,
+            nonce=nonce,
         )
         return seal(Kind.CLAIM, claim.model_dump(mode="json"), self.signer)
 

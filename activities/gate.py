@@ -3,9 +3,12 @@ The gate: the one door through which a state-changing call leaves.
 
 It trusts the server's event history, its own bundle and pinned keys, and nothing its caller says: the caller names a
 proposal, and the gate looks for it in the history of the very run that asks. `settle` judges first, makes everything ready
-(token, session, contract), then admits on a snapshot, takes the one use as a workflow id, sends once, and signs what came
-back. Trouble before the use is taken leaves the approval as it was. After it, only an operation declared idempotent by key
-is sent again, within its window and when admission holds anew; anything else is `unknown`.
+(token, session, contract), then admits on a snapshot, takes the one use, sends once, and signs what came back.
+
+Taking the use is announcing it in the mission's own history: the first announcement there is the use, only its author
+sends, and only when all that stands before it admits. Trouble before that leaves the approval as it was. After it, only an
+operation declared idempotent by key is sent again, within its window and when admission holds anew; anything else is
+`unknown`.
 
 Source: docs/architecture.md, "How a commit goes"; docs/decisions/0006-single-use.md
 """
@@ -15,26 +18,31 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import uuid4
 
 from pydantic import JsonValue, ValidationError
 
 from activities.case import Case, idempotency_key
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
-from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Use, Uses
+from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Uses
 from approvals.errors import SignatureError
 from approvals.jws import Signer
-from approvals.settlement import Claim, Receipt, SettlementKind
-from approvals.signed import Kind, Signed, opened, seal
-from audit.judgement import Law, announced, judge
+from approvals.settlement import Receipt, SettlementKind
+from approvals.signed import Kind, Signed, opened
+from audit.judgement import Announcement, Law, announced, judge, verified_settlement
+from audit.record import MissionRecord
 from policies.bundle import Bundle
-from policies.canonical import Digest, canonical, digest, readable
+from policies.canonical import Digest, canonical, readable
 from policies.catalogue import Idempotency
 from policies.errors import BundleError, CanonicalError
 from policies.ruling import Finding
 
 SNAPSHOT_TRIES = 8
+PATIENCE = timedelta(seconds=60)
 MAX_RESULT = 64 * 1024
+RESULT_STANDS = 4
+"""How deep a tool's answer stands in a settlement."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,15 @@ class Ports:
 class Gate:
     """Settles proposals. One per commit worker."""
 
-    def __init__(self, ports: Ports, bundle: Bundle, signer: Signer) -> None:
+    def __init__(self, ports: Ports, bundle: Bundle, signer: Signer, patience: timedelta = PATIENCE) -> None:
+        """
+        Args:
+            patience: How long another attempt may still be waiting for its answer before the outcome is called unknown.
+        """
         self._ports = ports
         self._bundle = bundle
         self._signer = signer
+        self._patience = patience
         self._sending: set[asyncio.Task[Signed]] = set()
 
     async def settle(self, proposal: Digest, here: Here) -> Signed:
@@ -63,18 +76,17 @@ class Gate:
         What became of *proposal* of the mission run *here*, signed.
 
         Raises:
-            Unreachable: Something needed does not answer; nothing was sent that was not sent before.
-            Lost: A call that may be sent again was sent and not answered.
+            Unreachable: Something needed does not answer; ask again.
+            Lost: A call was sent, or another attempt is at it, and no answer came yet; ask again.
         """
         case = await self._case(proposal, here)
-        if case.judgement.found is None:
+        if case.judgement.found is None or case.foreign:
+            # Not even a receipt is told to a run that it is not for: a reset, or a stranger's copy of the proposal.
             return case.not_admitted()
-        use = await self._ports.uses.find(proposal)
-        if use is None and announced(case.record, proposal, case.law):
-            # Somebody deleted the use. The mission's own history still tells that it was taken.
-            use = Use(claim=None, receipts=())
-        if use is not None:
-            return await self._used(case, here, use)
+        told = announced(case.record, proposal, case.law)
+        if told is not None:
+            return await self._used(case, here, told)
+        # Never announced is never sent, whoever may have taken the workflow id of the use.
         return await self._shielded(case, here, again=False) if case.judgement.admits else case.not_admitted()
 
     async def _case(self, proposal: Digest, here: Here) -> Case:
@@ -86,8 +98,12 @@ class Gate:
             directory = self._ports.directories.read()
         except BundleError as error:
             raise Unreachable("the approver directory", error.where, error.reason) from error
-        law = Law(self._bundle, directory)
-        return Case(record, proposal, judge(record, proposal, law, now), law, now, self._signer)
+        return await self._judged(record, proposal, Law(self._bundle, directory), now)
+
+    async def _judged(self, record: MissionRecord, proposal: Digest, law: Law, now: datetime) -> Case:
+        # In a thread: ten thousand signatures take seconds, and other missions' heartbeats must go on.
+        judgement = await asyncio.to_thread(judge, record, proposal, law, now)
+        return Case(record, proposal, judgement, law, now, self._signer)
 
     async def _shielded(self, case: Case, here: Here, *, again: bool) -> Signed:
         """Sends in a task of its own: a cancelled activity must still record what it did."""
@@ -105,24 +121,33 @@ class Gate:
             async with self._ports.tools.open(integration, token) as session:
                 ready = self._bundle.drift(action.operation, await session.contract(action.tool))
                 admitted, quiet = await self._admission(case, here)
+                told = announced(admitted.record, admitted.digest, admitted.law)
+                if told is not None and not again:
+                    # Another attempt took the use meanwhile: whatever else holds now, the answer is that one's.
+                    return await self._used(admitted, here, told)
+                if again and not quiet.holds:
+                    raise Lost("the history of the mission", quiet.words)
                 if not admitted.judgement.admits:
                     return admitted.unknown() if again else admitted.not_admitted()
-                told = announced(admitted.record, admitted.digest, admitted.law)
-                if again and not told:
-                    # INVARIANT: nothing is sent that the mission's history does not tell of; a use alone can be deleted.
-                    return admitted.unknown(Finding(check="announced", holds=False, words="its use was never announced"))
-                if told and not again:
-                    # Another attempt took the use meanwhile. That its workflow may be deleted by now changes nothing.
-                    return await self._taken(admitted)
                 for finding in (ready, quiet):
                     if not finding.holds:
                         return admitted.unknown(finding) if again else admitted.not_sent(finding)
-                return await self._commit(admitted, session, again=again)
+                return await self._commit(admitted, session, here, again=again)
         except (Unreachable, TokenRefused) as error:
             if again:
                 # Neither sent nor settled: the next attempt asks again.
                 raise
-            return case.not_sent(Finding(check="ready", holds=False, words=str(error)))
+            return await self._in_trouble(case, here, str(error))
+
+    async def _in_trouble(self, case: Case, here: Here, words: str) -> Signed:
+        """The answer to trouble before sending, unless another attempt got further meanwhile."""
+        latest = await self._case(case.digest, here)
+        told = announced(latest.record, latest.digest, latest.law)
+        if told is not None:
+            return await self._used(latest, here, told)
+        if not latest.judgement.admits:
+            return latest.not_admitted()
+        return latest.not_sent(Finding(check="ready", holds=False, words=words))
 
     async def _admission(self, case: Case, here: Here) -> tuple[Case, Finding]:
         """Judges anew on a snapshot: nothing after the last event that was read, nothing held back by a workflow task."""
@@ -138,23 +163,46 @@ class Gate:
             await asyncio.sleep(0.005 * 2**attempt)
         return case, Finding(check="snapshot", holds=False, words=words)
 
-    async def _commit(self, case: Case, session: ToolSession, *, again: bool) -> Signed:
+    async def _take(self, case: Case, here: Here) -> Case | Signed:
         """
-        Takes the use, sends, records. INVARIANT: nothing is sent before the use is taken and announced.
+        Takes the one use: the admitted case as of the announcement, or the answer where this attempt may not send.
+
+        INVARIANT: nothing is sent unless its announcement is the first in the mission's own history, and everything before
+        that event admits. The history puts attempts, denials and cancellations into one order that nobody can change.
+        """
+        claim = case.claim(uuid4().hex)
+        with suppress(AlreadyUsed):
+            # An id that was taken and not announced is an attempt that died, or a stranger's.
+            await self._ports.uses.claim(case.digest, claim)
+        await self._ports.uses.announce(claim)
+        for attempt in range(SNAPSHOT_TRIES):
+            latest = await self._case(case.digest, here)
+            told = announced(latest.record, latest.digest, latest.law)
+            if told is None:
+                await asyncio.sleep(0.005 * 2**attempt)
+                continue
+            if told.digest != claim.digest:
+                return await self._used(latest, here, told)
+            before = await self._judged(latest.record.before(told.event_id), case.digest, latest.law, latest.now)
+            return before if before.judgement.admits else before.not_admitted()
+        raise Lost("the use of the proposal", "its announcement does not show in the mission's history")
+
+    async def _commit(self, case: Case, session: ToolSession, here: Here, *, again: bool) -> Signed:
+        """
+        Takes the use, sends, records.
 
         Raises:
             Lost: In doubt. Never Unreachable: that would read as trouble before sending.
         """
-        action = case.proposal.action
-        idempotency = self._idempotency(case)
         if not again:
             try:
-                await self._ports.uses.claim(case.digest, case.claim())
-            except AlreadyUsed:
-                # Another attempt took it between the look and now; that attempt answers, or the next one asks it.
-                return await self._taken(case)
+                taken = await self._take(case, here)
             except Unreachable as error:
                 raise Lost("the use of the proposal", str(error)) from error
+            if isinstance(taken, Signed):
+                return taken
+            case = taken
+        action, idempotency = case.proposal.action, self._idempotency(case)
         meta = {idempotency.meta: idempotency_key(case.proposal)} if idempotency else {}
         try:
             answer = await session.call(action.tool, dict(action.arguments), dict(meta))
@@ -162,57 +210,36 @@ class Gate:
             if idempotency is not None:
                 raise
             return case.unknown(Finding(check="sent", holds=False, words=str(error)))
-        receipt = Receipt(
-            proposal=case.digest,
-            action=action.digest,
-            operation=action.operation,
-            sent=digest("sent", {"operation": action.operation, "arguments": dict(action.arguments)}),
-            idempotency_key=idempotency_key(case.proposal),
-            admitted=case.judgement.head,
-            failed=answer.failed,
-            result=_recordable(answer.result),
-            at=max(self._ports.clock(), case.now),
-        )
-        signed = seal(Kind.RECEIPT, receipt.model_dump(mode="json"), self._signer)
+        signed = case.receipt(recordable(answer.result), failed=answer.failed, at=max(self._ports.clock(), case.now))
         with suppress(Unreachable):
             # The answer below still carries it; where that is lost too, the outcome is asked again or unknown.
             await self._ports.uses.record(case.digest, signed)
         return case.answer(SettlementKind.RECEIPT, receipt=signed)
 
-    async def _used(self, case: Case, here: Here, use: Use) -> Signed:
+    async def _used(self, case: Case, here: Here, told: Announcement) -> Signed:
         """The answer where the one use is taken already."""
-        settled = self._of_use(case, use)
-        if settled is not None:
-            return settled
-        if case.judgement.admits and self._may_resend(case, use):
+        receipt = await self._receipt(case)
+        if receipt is not None:
+            return case.answer(SettlementKind.RECEIPT, receipt=receipt)
+        if case.judgement.settled is not None:
+            return case.not_admitted()
+        idempotency, age = self._idempotency(case), case.now - told.claim.at
+        if idempotency is not None and age < timedelta(seconds=idempotency.window_seconds) and case.judgement.admits:
             return await self._shielded(case, here, again=True)
+        if age < self._patience:
+            raise Lost("the one call for the proposal", "another attempt may still be waiting for its answer")
         return case.unknown()
 
-    async def _taken(self, case: Case) -> Signed:
-        try:
-            return self._of_use(case, await self._ports.uses.find(case.digest)) or case.unknown()
-        except Unreachable as error:
-            raise Lost("the use of the proposal", str(error)) from error
-
-    def _of_use(self, case: Case, use: Use | None) -> Signed | None:
-        """The recorded receipt as an answer, when the gate signed one for this proposal."""
-        for signed in use.receipts if use else ():
-            receipt = verified_receipt(signed, case.law)
+    async def _receipt(self, case: Case) -> Signed | None:
+        """The receipt that the gate signed for this proposal, from its use or from an earlier settlement of this run."""
+        use = await self._ports.uses.find(case.digest)
+        earlier = (verified_settlement(entry, case.law.directory) for entry in case.record.entries(Kind.SETTLEMENT))
+        recorded = [settlement.receipt for settlement in earlier if settlement is not None]
+        for signed in (*(use.receipts if use else ()), *recorded):
+            receipt = verified_receipt(signed, case.law) if signed is not None else None
             if receipt is not None and receipt.proposal == case.digest:
-                return case.answer(SettlementKind.RECEIPT, receipt=signed)
+                return signed
         return None
-
-    def _may_resend(self, case: Case, use: Use) -> bool:
-        """Whether the operation is declared idempotent by key and its server still remembers the key of this use."""
-        idempotency = self._idempotency(case)
-        if idempotency is None or use.claim is None:
-            return False
-        try:
-            claim = Claim.model_validate(opened(use.claim, Kind.CLAIM, case.law.directory.gate))
-        except (SignatureError, ValidationError):
-            return False
-        in_window = case.now < claim.at + timedelta(seconds=idempotency.window_seconds)
-        return claim.proposal == case.digest and in_window
 
     def _idempotency(self, case: Case) -> Idempotency | None:
         found = self._bundle.catalogue.find(case.proposal.action.operation)
@@ -227,11 +254,10 @@ def verified_receipt(signed: Signed, law: Law) -> Receipt | None:
         return None
 
 
-def _recordable(result: JsonValue) -> JsonValue:
+def recordable(result: JsonValue) -> JsonValue:
     """*result*, or why it cannot be signed: whatever a tool answers, that it was called must be recorded."""
     try:
-        # As deep as it will stand in a settlement.
-        size = len(canonical({"receipt": {"body": {"result": result}}}))
+        size = len(canonical(result, RESULT_STANDS))
     except CanonicalError as error:
         return {"not_recorded": readable(str(error)[:500])}
     return result if size <= MAX_RESULT else {"not_recorded": f"the answer is larger than {MAX_RESULT} bytes"}

@@ -23,7 +23,10 @@ class ServerHistories:
 
     async def read(self, mission_id: str, run_id: str) -> MissionRecord:
         """The run's settled events. Raises Unreachable."""
-        raw = await self._events(mission_id, run_id)
+        try:
+            raw = await fetch(self._client, mission_id, run_id)
+        except RPCError as error:
+            raise unreachable(error) from error
         opened = await open_events(raw, self._client.data_converter.payload_codec)
         return MissionRecord.of(self._client.namespace, mission_id, run_id, raw, opened)
 
@@ -43,20 +46,18 @@ class ServerHistories:
             length=info.history_length,
         )
 
-    async def _events(self, mission_id: str, run_id: str) -> list[HistoryEvent]:
-        events: list[HistoryEvent] = []
-        request = GetWorkflowExecutionHistoryRequest(
-            namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=mission_id, run_id=run_id)
-        )
-        while True:
-            try:
-                page = await self._client.workflow_service.get_workflow_execution_history(request)
-            except RPCError as error:
-                raise unreachable(error) from error
-            events.extend(page.history.events)
-            if not page.next_page_token:
-                return events
-            request.next_page_token = page.next_page_token
+
+async def fetch(client: Client, workflow_id: str, run_id: str = "") -> list[HistoryEvent]:
+    """All events of a run (the latest where none is named), as stored. Raises RPCError."""
+    events: list[HistoryEvent] = []
+    execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
+    request = GetWorkflowExecutionHistoryRequest(namespace=client.namespace, execution=execution)
+    while True:
+        page = await client.workflow_service.get_workflow_execution_history(request)
+        events.extend(page.history.events)
+        if not page.next_page_token:
+            return events
+        request.next_page_token = page.next_page_token
 
 
 def unreachable(error: RPCError) -> Unreachable:

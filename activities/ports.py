@@ -65,11 +65,10 @@ class Uses(Protocol):
         """The use of proposal *digest*. Raises Unreachable."""
 
     async def claim(self, digest: Digest, claim: Signed) -> None:
-        """
-        Takes the one use, then announces it in the mission's own history, which outlives a deleted use.
+        """Takes the one workflow id. Raises AlreadyUsed, Unreachable."""
 
-        Raises AlreadyUsed, Unreachable; after Unreachable the use may be taken, and nothing was sent.
-        """
+    async def announce(self, claim: Signed) -> None:
+        """Puts the claim into the mission's own history, which outlives a deleted use. Raises Unreachable."""
 
     async def record(self, digest: Digest, receipt: Signed) -> None:
         """Puts the receipt into the use. Raises Unreachable."""

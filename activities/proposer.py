@@ -32,6 +32,8 @@ from policies.requirement import Requirement, shortfall
 from policies.ruling import Finding, Outcome, Ruling
 
 MAX_SEEN = 50
+ARGUMENTS_STAND = 6
+"""How deep arguments stand in a proposal, at most."""
 NO_CARD = Digest("0" * 64)
 
 
@@ -102,12 +104,12 @@ class Proposer:
             words = f"`{request.operation}` is a read; call it with `self.read`"
             return Finding(check="classified", holds=False, words=words)
         try:
-            arguments = settled(dict(request.arguments))
+            arguments, step = settled(dict(request.arguments), ARGUMENTS_STAND), settled(request.step)
         except CanonicalError as error:
             return Finding(check="arguments", holds=False, words=f"the arguments have no single form: {error}")
         return Action(
             mission=asked.record.started.mission,
-            step=request.step,
+            step=str(step),
             integration=name,
             endpoint=integration.url,
             operation=request.operation,

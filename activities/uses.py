@@ -1,9 +1,9 @@
 """
 The once-only claims: one tiny workflow per proposal, whose id the engine gives out once.
 
-`WorkflowIDReusePolicy.REJECT_DUPLICATE` is atomic and durable on the server, and holds after the workflow has closed. The
-claim is announced in the mission's own history before anything is sent, because whoever may write to the namespace may
-also delete a workflow.
+`WorkflowIDReusePolicy.REJECT_DUPLICATE` is atomic and durable on the server, and holds after the workflow has closed. But
+whoever may write to the namespace may also delete a workflow, or start one under that id first. So the claim is announced
+in the mission's own history before anything is sent, and the first announcement there decides.
 
 Source: docs/decisions/0006-single-use.md
 """
@@ -11,17 +11,16 @@ Source: docs/decisions/0006-single-use.md
 from __future__ import annotations
 
 from pydantic import ValidationError
-from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import AlreadyUsed
-from activities.histories import unreachable
+from activities.histories import fetch, unreachable
 from activities.ports import Use
 from approvals.settlement import USED, Claim
 from approvals.signed import Signed
@@ -47,23 +46,21 @@ class ServerUses:
 
     async def find(self, digest: Digest) -> Use | None:
         """The use of proposal *digest*. Raises Unreachable."""
-        request = GetWorkflowExecutionHistoryRequest(
-            namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=use_id(digest))
-        )
         try:
-            page = await self._client.workflow_service.get_workflow_execution_history(request)
+            stored = await fetch(self._client, use_id(digest))
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise unreachable(error) from error
-        events = await open_events(page.history.events, self._client.data_converter.payload_codec)
+        events = await open_events(stored, self._client.data_converter.payload_codec)
+        if not events:
+            return None
         claims = [_signed(payload) for payload in events[0].workflow_execution_started_event_attributes.input.payloads]
         receipts = [signed for event in events for signed in _recorded(event)]
         return Use(claim=claims[0] if len(claims) == 1 else None, receipts=tuple(receipts))
 
     async def claim(self, digest: Digest, claim: Signed) -> None:
-        """Takes the one use and announces it to the mission. Raises AlreadyUsed, Unreachable."""
-        mission = Claim.model_validate(claim.body).mission
+        """Takes the one workflow id. Raises AlreadyUsed, Unreachable."""
         try:
             await self._client.start_workflow(
                 WORKFLOW,
@@ -73,10 +70,16 @@ class ServerUses:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             )
-            handle = self._client.get_workflow_handle(mission.mission_id, run_id=mission.run_id)
-            await handle.signal(USED, claim)
         except WorkflowAlreadyStartedError as error:
             raise AlreadyUsed(f"the use of proposal `{digest}` is taken") from error
+        except RPCError as error:
+            raise unreachable(error) from error
+
+    async def announce(self, claim: Signed) -> None:
+        """Signals the claim to the mission run it is for. Raises Unreachable."""
+        mission = Claim.model_validate(claim.body).mission
+        try:
+            await self._client.get_workflow_handle(mission.mission_id, run_id=mission.run_id).signal(USED, claim)
         except RPCError as error:
             raise unreachable(error) from error
 

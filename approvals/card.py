@@ -9,16 +9,18 @@ arguments themselves, which are shown whole, escaped and labelled as what will b
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from approvals.display import visible, visible_json
+from approvals.display import broken, columns, visible, visible_json
 from approvals.proposal import Proposal
 from policies.canonical import Digest, digest
 from policies.model import Recorded
 
+NARROWEST = 50
+"""Columns that the card's own frame needs."""
+_BAR = "| "
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -95,21 +97,43 @@ def _below(path: str, key: str) -> str:
 
 
 def as_text(card: Card, width: int = 100) -> str:
-    """The card for a terminal. Long lines are broken, never cut."""
-    labels = [line.label for line in (*card.facts, *card.arguments, *card.seen)]
-    column = min(28, max((len(label) for label in labels), default=0))
-    parts = [card.title, "=" * min(width, len(card.title)), *_column(card.facts, column, width)]
-    parts += ["", "WILL BE SENT, exactly:", *_column(card.arguments, column, width)]
+    """The card for a terminal of *width* columns, at least NARROWEST. Long lines are broken, never cut."""
+    column = _label_column((*card.facts, *card.arguments, *card.seen))
+    title, *more = broken(card.title, width - 4)
+    parts = [title, *(f"  {_BAR}{piece}" for piece in more), "=" * columns(title), *labelled(card.facts, width, column)]
+    parts += ["", "WILL BE SENT, exactly:", *labelled(card.arguments, width, column)]
     if card.seen:
-        parts += ["", "results the mission had before (as it claims):", *_column(card.seen, column, width)]
+        parts += ["", "results the mission had before (as it claims):", *labelled(card.seen, width, column)]
     parts += ["", boxed("UNTRUSTED: written by the mission or a model", card.untrusted, width)]
     return "\n".join(parts)
+
+
+def _label_column(lines: Sequence[Line]) -> int:
+    return min(28, max((columns(line.label) for line in lines), default=0))
+
+
+def labelled(lines: Sequence[Line], width: int, column: int | None = None) -> list[str]:
+    """
+    *lines* in two columns, labels and texts. Where a label or a text goes on, a bar stands before it.
+
+    INVARIANT: only what has its own label begins without a bar. A text that is broken just so cannot pass for another line.
+    """
+    column = _label_column(lines) if column is None else column
+    blank = " " * (column + 2)
+    rows: list[str] = []
+    for line in lines:
+        label, *more = broken(line.label, column)
+        first, *rest = broken(line.text, width - column - 4)
+        rows.append(f"  {label}{' ' * (column - columns(label))}  {first}")
+        rows += [f"  {_BAR}{piece}" for piece in more]
+        rows += [f"{blank}{_BAR}{piece}" for piece in rest]
+    return rows
 
 
 def boxed(title: str, lines: Sequence[str], width: int = 100) -> str:
     """*lines*, which are safe to print, in a box that none of them can end."""
     parts = [f"+-- {title} ".ljust(width - 1, "-") + "+"]
-    parts += [f"| {piece}" for line in lines for piece in _broken(line, width - 4)]
+    parts += [f"| {piece}" for line in lines for piece in broken(line, width - 4)]
     return "\n".join([*parts, "+" + "-" * (width - 2) + "+"])
 
 
@@ -136,19 +160,3 @@ def _code(text: str) -> str:
     # A backtick would end the code span and a bar the table cell; both are shown by their escape.
     # Nothing at all would make two backticks, which open another span.
     return "`" + (text.replace("`", "\\u0060").replace("|", "\\u007c") or " ") + "`"
-
-
-def _column(lines: tuple[Line, ...], column: int, width: int) -> list[str]:
-    rows: list[str] = []
-    for line in lines:
-        first, *rest = _broken(line.text, width - column - 4)
-        rows.append(f"  {line.label.ljust(column)}  {first}")
-        rows += [" " * (column + 4) + piece for piece in rest]
-    return rows
-
-
-def _broken(text: str, width: int) -> list[str]:
-    """*text* in lines of at most *width*, between words where it can be; nothing is dropped."""
-    return textwrap.wrap(
-        text, width, expand_tabs=False, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False
-    ) or [""]

@@ -14,6 +14,7 @@ from policies.canonical import Digest
 from policies.model import Recorded
 from policies.ruling import Finding
 
+NO_DIRECTORY = Digest("0" * 64)
 USED = "used"
 """Signal with which the gate tells a mission, before it sends, that the one use of a proposal is taken."""
 
@@ -49,6 +50,8 @@ class Settlement(Recorded):
     retry_seconds: float | None = None
     """With `not_sent`: when to ask again; None where asking again is of no use."""
     bundle: Digest
+    directory: Digest = NO_DIRECTORY
+    """Of the approver directory that was judged by; it is read anew each time."""
 
     def reasons(self) -> tuple[str, ...]:
         """The words of each finding that does not hold."""
@@ -64,6 +67,8 @@ class Claim(Recorded):
     idempotency_key: str
     head: Evidence
     at: AwareDatetime
+    nonce: str = ""
+    """Makes each attempt's claim another: the first in the mission's history wins."""
 
 
 class Receipt(Recorded):

@@ -69,6 +69,8 @@ def owner(text: str, expected: Start, at: datetime, directory: Directory) -> tup
     for field in ("namespace", "mission_type", "mission_id", "input"):
         if getattr(start, field) != getattr(expected, field):
             raise SignatureError(f"is for another {field.replace('_', ' ')}")
+    if moment(start.exp) - moment(start.iat) > LIFETIME:
+        raise SignatureError(f"claims to be valid for longer than {LIFETIME}")
     if not moment(start.iat) - CLOCK_SKEW <= at < moment(start.exp):
         raise SignatureError("was not valid when the mission started")
     return who, start.on_behalf_of

@@ -53,6 +53,15 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Announcement:
+    """A claim of the gate as it stands in the mission's own history."""
+
+    event_id: int
+    digest: Digest
+    claim: Claim
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What was found about one proposal at one moment."""
 
@@ -110,20 +119,24 @@ def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
     return tuple(heard for heard in record.signals if _claim(heard, law) is None)
 
 
-def announced(record: MissionRecord, digest: Digest, law: Law) -> bool:
-    """Whether the gate told this mission that the use of proposal *digest* was taken."""
-    claims = (_claim(heard, law) for heard in record.signals)
-    return any(claim is not None and claim.proposal == digest for claim in claims)
+def announced(record: MissionRecord, digest: Digest, law: Law) -> Announcement | None:
+    """The first of the gate's announcements that the use of proposal *digest* is taken. INVARIANT: only its author sends."""
+    for heard in record.signals:
+        found = _claim(heard, law)
+        if found is not None and found.claim.proposal == digest:
+            return found
+    return None
 
 
-def _claim(heard: Heard, law: Law) -> Claim | None:
+def _claim(heard: Heard, law: Law) -> Announcement | None:
     if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None:
         return None
     try:
         signed = Signed.model_validate(parse(heard.values[0]))
-        return Claim.model_validate(opened(signed, Kind.CLAIM, law.directory.gate))
+        claim = Claim.model_validate(opened(signed, Kind.CLAIM, law.directory.gate))
     except (SignatureError, CanonicalError, ValidationError):
         return None
+    return Announcement(heard.event_id, signed.digest, claim)
 
 
 def signed_proposals(record: MissionRecord, law: Law) -> dict[Digest, Found]:
@@ -161,10 +174,14 @@ def principals_of(record: MissionRecord, directory: Directory) -> tuple[Principa
 
 
 def reset_trouble(record: MissionRecord) -> str | None:
-    """Why this run commits nothing, if it is a reset of another."""
-    if record.started.original_run_id == record.run_id:
-        return None
-    return f"refused: reset. This run repeats run `{record.started.original_run_id}`; start a successor instead"
+    """Why this run commits nothing, if it repeats or continues another: its card could not tell what that one did."""
+    started = record.started
+    if started.original_run_id != record.run_id:
+        return f"refused: reset. This run repeats run `{started.original_run_id}`; start a successor instead"
+    if started.mission.first_execution_run_id != record.run_id:
+        first = started.mission.first_execution_run_id
+        return f"refused: continued. This run goes on from run `{first}`; start a successor instead"
+    return None
 
 
 def _not_found(record: MissionRecord, digest: Digest, law: Law) -> Finding:

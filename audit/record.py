@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -25,6 +25,18 @@ from audit.payloads import json_of
 from policies.action import MissionRef
 from policies.canonical import Digest, parse
 from policies.errors import CanonicalError
+
+CLOSING = frozenset(
+    {
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+    }
+)
+"""With one of these a run ends; nothing comes after it."""
 
 
 @dataclass(frozen=True)
@@ -167,10 +179,19 @@ class MissionRecord:
         return tuple(found)
 
     @property
+    def closed(self) -> bool:
+        """Whether the run is over."""
+        return self.raw[-1].event_type in CLOSING
+
+    @property
     def cancel_requested(self) -> bool:
         """Whether somebody asked the run to cancel."""
         wanted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
         return any(event.event_type == wanted for event in self.raw)
+
+    def before(self, event_id: int) -> MissionRecord:
+        """The record as it was just before event *event_id*."""
+        return replace(self, raw=self.raw[: event_id - 1], opened=self.opened[: event_id - 1])
 
     @property
     def head(self) -> int:

@@ -25,11 +25,14 @@ from pydantic import JsonValue
 
 from approvals.decision import SIGNAL, Verdict, make, sign
 from approvals.evidence import Evidence
+from approvals.proposal import proposal_id
 from approvals.start import MEMO
+from policies.canonical import Digest
 from workers.cli.demo_stage import proposed, refunds
 from workers.cli.desk import Desk, open_desk
-from workers.cli.docket import record_of
+from workers.cli.matter import record_of
 from workers.cli.mission_input import signed_start
+from workers.profile import own_stack_only
 from workers.stack.keyfiles import read_key
 from workers.stack.stack import Stack
 from workflows.missions import QUEUE
@@ -40,6 +43,12 @@ QUIET = subprocess.DEVNULL
 
 def main() -> None:
     """Prints one JSON object with every figure."""
+    with own_stack_only():
+        figures = _figures()
+    print(json.dumps(figures, indent=2))
+
+
+def _figures() -> dict[str, Any]:
     figures: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "cores": os.cpu_count()}
     figures["help_seconds"] = _times(lambda: subprocess.run([*SAYSO, "--help"], stdout=QUIET, check=True), 9)
     with tempfile.TemporaryDirectory(prefix="sayso-bench-") as directory:
@@ -53,7 +62,7 @@ def main() -> None:
         began = time.monotonic()
         with Stack(data, "auto"):
             figures["stack_up_again_seconds"] = round(time.monotonic() - began, 2)
-    print(json.dumps(figures, indent=2))
+    return figures
 
 
 async def _approvals(data: Path, rounds: int) -> dict[str, float]:
@@ -61,7 +70,7 @@ async def _approvals(data: Path, rounds: int) -> dict[str, float]:
     desk = await open_desk(data)
     taken = []
     for _ in range(rounds):
-        mission_id, run_id, token = await _waiting(desk)
+        mission_id, run_id, _digest, token = await _waiting(desk)
         before, began = len(refunds(data)), time.monotonic()
         await desk.client.get_workflow_handle(mission_id, run_id=run_id).signal(SIGNAL, token)
         while len(refunds(data)) == before:
@@ -75,16 +84,16 @@ async def _commands(data: Path, rounds: int) -> dict[str, float]:
     desk = await open_desk(data)
     taken = []
     for _ in range(rounds):
-        mission_id, _run, _token = await _waiting(desk)
+        _mission, _run, digest, _token = await _waiting(desk)
         began = time.monotonic()
-        command = [*SAYSO, "approve", mission_id, "--as", "sam", "--yes", "--data", str(data)]
+        command = [*SAYSO, "approve", proposal_id(digest), "--as", "sam", "--yes", "--data", str(data)]
         await asyncio.to_thread(subprocess.run, command, stdout=QUIET, check=True)
         taken.append(time.monotonic() - began)
     return _summary(taken)
 
 
-async def _waiting(desk: Desk) -> tuple[str, str, str]:
-    """A mission that waits for sam, and sam's signed approval of it."""
+async def _waiting(desk: Desk) -> tuple[str, str, Digest, str]:
+    """A mission that waits for sam, its proposal, and sam's signed approval of it."""
     keys = desk.profile.keys or Path()
     mission_id = f"bench-{uuid4().hex[:8]}"
     given: JsonValue = {"case_id": "CASE-1001"}
@@ -97,7 +106,7 @@ async def _waiting(desk: Desk) -> tuple[str, str, str]:
     evidence = Evidence(through=record.head, digest=record.chain[-1])
     now = datetime.now(UTC)
     statement = make(found.proposal, found.digest, evidence, Verdict.APPROVE, reason="", now=now, jti=uuid4().hex)
-    return mission_id, run_id, sign(statement, read_key(keys / "sam.jwk"))
+    return mission_id, run_id, found.digest, sign(statement, read_key(keys / "sam.jwk"))
 
 
 def _times(work: Callable[[], object], rounds: int) -> dict[str, float]:

@@ -39,23 +39,26 @@ def digest(kind: str, value: JsonValue) -> Digest:
     return Digest(hashlib.sha256(f"sayso:{kind}:v1\n".encode() + canonical(value)).hexdigest())
 
 
-def canonical(value: JsonValue) -> bytes:
+def canonical(value: JsonValue, depth: int = 0) -> bytes:
     """
     RFC 8785 bytes of *value*.
+
+    Args:
+        depth: How deep *value* will stand in what it becomes part of.
 
     Raises:
         CanonicalError: The value has no single canonical form.
     """
-    _check(value, "$", 0)
+    _check(value, "$", depth)
     encoded: bytes = rfc8785.dumps(value)
     if len(encoded) > MAX_BYTES:
         raise CanonicalError("$", f"is larger than {MAX_BYTES} bytes")
     return encoded
 
 
-def settled(value: JsonValue) -> JsonValue:
+def settled(value: JsonValue, depth: int = 0) -> JsonValue:
     """*value* as a reader of its canonical bytes sees it: `1.0` is `1`, keys are sorted. What is digested is what is sent."""
-    return parse(canonical(value))
+    return parse(canonical(value, depth))
 
 
 def readable(text: str) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from functools import cached_property
+
 from pydantic import Field, model_validator
 
+from policies.canonical import Digest, digest
 from policies.keys import PublicKey
 from policies.model import Written
 
@@ -45,10 +48,19 @@ class Directory(Written):
         if both:
             raise ValueError(f"`{both[0]}` is both a person and a service")
         self._unique("key id", [key.kid for key in self._keys()])
+        dated = [key.kid for key in self.gates if key.not_after is not None or "not_before" in key.model_fields_set]
+        if dated:
+            # What a gate signed is read for as long as its missions live; only revocation ends that.
+            raise ValueError(f"gate key `{dated[0]}` has dates; a gate key is good until it is `revoked`")
         # The same key under two names would let one person fill two rules.
         self._unique("key", [key.x for key in self._keys()])
         self._unique("principal", [p for person in self.people.values() for p in person.principals])
         return self
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Covers everyone and everything in it."""
+        return digest("directory", self.model_dump(mode="json"))
 
     @staticmethod
     def _unique(what: str, values: list[str]) -> None:

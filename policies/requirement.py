@@ -105,6 +105,9 @@ def stricter(today: Requirement, frozen: Requirement) -> str | None:
     for rule in today.rules:
         if rule.count > counts.get(rule.group, 0):
             return f"policy now asks for {rule.count} of {rule.group}; the proposal was made with {counts.get(rule.group, 0)}"
+    if today.expires_seconds < frozen.expires_seconds:
+        now, then = duration_words(today.expires_seconds), duration_words(frozen.expires_seconds)
+        return f"policy now gives {now}; the proposal was made with {then}"
     if today.assurance.rank > frozen.assurance.rank:
         return f"policy now asks for {today.assurance} decisions; the proposal was made with {frozen.assurance}"
     return None

@@ -26,7 +26,7 @@ from temporalio.worker import Interceptor, Worker
 from activities.case import idempotency_key
 from activities.commit import CommitActivities
 from activities.directories import FileDirectories
-from activities.gate import Gate, Ports
+from activities.gate import PATIENCE, Gate, Ports
 from activities.histories import ServerHistories
 from activities.mcp_tools import McpTools
 from activities.models import LiteLLMModels
@@ -151,7 +151,7 @@ class World:
         run_id = handle.run_id or handle.result_run_id or (await handle.describe()).run_id
         return await self.ports.histories.read(handle.id, run_id)
 
-    async def proposed(self, handle: WorkflowHandle[Any, Any], count: int = 1, seconds: float = 10) -> Found:
+    async def proposed(self, handle: WorkflowHandle[Any, Any], count: int = 1, seconds: float = 30) -> Found:
         """The *count*-th proposal of the gate, once it is in the history."""
 
         async def look() -> Found | None:
@@ -204,24 +204,33 @@ class World:
         return token
 
     def commit_worker(
-        self, queue: str, *, bundle: Bundle | None = None, interceptors: Sequence[Interceptor] = (), **ports: Any
+        self,
+        queue: str,
+        *,
+        bundle: Bundle | None = None,
+        interceptors: Sequence[Interceptor] = (),
+        max_concurrent_activities: int | None = None,
+        patience: timedelta = PATIENCE,
+        **ports: Any,
     ) -> Worker:
         """A commit worker on *queue*, with another bundle or *ports* where a test says so."""
         bundle, using = bundle or self.bundle, replace(self.ports, **ports)
-        commits = CommitActivities(Gate(using, bundle, self.signers["gate"]), Proposer(using, bundle, self.signers["gate"]))
+        signer = self.signers["gate"]
+        commits = CommitActivities(Gate(using, bundle, signer, patience), Proposer(using, bundle, signer))
         return Worker(
             self.client,
             task_queue=queue,
             workflows=[Use],
             activities=[commits.propose, commits.settle],
             interceptors=interceptors,
+            max_concurrent_activities=max_concurrent_activities,
         )
 
     @asynccontextmanager
-    async def gate(self, *, bundle: Bundle | None = None, **ports: Any) -> AsyncIterator[str]:
+    async def gate(self, *, bundle: Bundle | None = None, patience: timedelta = PATIENCE, **ports: Any) -> AsyncIterator[str]:
         """Another commit worker at work; yields its queue."""
         queue = f"commits-{uuid4().hex[:8]}"
-        async with self.commit_worker(queue, bundle=bundle, **ports):
+        async with self.commit_worker(queue, bundle=bundle, patience=patience, **ports):
             yield queue
 
     def worker(self, role: str, queue: str | None = None, **how: Any) -> Worker:
@@ -276,7 +285,7 @@ def receipt_of(settlement: Settlement) -> Receipt:
     return Receipt.model_validate(settlement.receipt.body)
 
 
-async def until(look: Callable[[], Awaitable[_T | None]], seconds: float = 10) -> _T:
+async def until(look: Callable[[], Awaitable[_T | None]], seconds: float = 30) -> _T:
     """What *look* finds, as soon as it finds it."""
     async with asyncio.timeout(seconds):
         while True:

@@ -6,6 +6,8 @@ directory as `sayso.json`; every other command reads it from there. Environment 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -32,6 +34,23 @@ class Profile(Written):
     """Whose key signs starts when no `--as` is given."""
     decide_as: str | None = None
     """Whose key signs decisions when no `--as` is given."""
+
+
+_CHOOSING = ("SAYSO_POLICIES", "SAYSO_KEY", "SAYSO_DATA")
+
+
+@contextmanager
+def own_stack_only() -> Iterator[None]:
+    """
+    Within it nothing in the environment chooses a server, a bundle, a data directory or a key, here and in processes started
+    from here: for who acts on a stack of their own, while the person's shell may point at a cluster with real missions.
+    """
+    names = [name for name in os.environ if name.startswith("TEMPORAL_") or name in _CHOOSING]
+    hidden = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def data_directory(given: Path | None) -> Path:

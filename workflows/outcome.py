@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from approvals.settlement import Receipt, Settlement, SettlementKind
 from policies.canonical import Digest
@@ -48,10 +48,14 @@ _KINDS = {
 
 
 def of_settlement(settlement: Settlement) -> Outcome:
-    """The outcome that a final settlement is."""
+    """The outcome that a final settlement is. One with a receipt that is none is unknown."""
     if settlement.kind is SettlementKind.RECEIPT and settlement.receipt is not None:
-        receipt = Receipt.model_validate(settlement.receipt.body)
+        try:
+            receipt = Receipt.model_validate(settlement.receipt.body)
+        except ValidationError:
+            return Outcome(kind=OutcomeKind.UNKNOWN, proposal=settlement.proposal, reasons=("the receipt is not readable",))
         kind = OutcomeKind.FAILED if receipt.failed else OutcomeKind.COMMITTED
         said: tuple[str, ...] = (str(receipt.result),) if receipt.failed else ()
         return Outcome(kind=kind, proposal=settlement.proposal, reasons=said, result=receipt.result)
-    return Outcome(kind=_KINDS.get(settlement.kind, OutcomeKind.UNKNOWN), proposal=settlement.proposal, reasons=settlement.reasons())
+    kind = _KINDS.get(settlement.kind, OutcomeKind.UNKNOWN)
+    return Outcome(kind=kind, proposal=settlement.proposal, reasons=settlement.reasons())

@@ -13,6 +13,9 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.common import RawValue
 
+with workflow.unsafe.imports_passed_through():
+    from workflows.raw import with_raw_values
+
 KEPT = timedelta(days=7)
 
 
@@ -29,7 +32,8 @@ class Use:
         self._recorded = True
 
     @workflow.run
-    async def run(self, claim: RawValue) -> bool:
+    @with_raw_values
+    async def run(self, claims: Sequence[object]) -> bool:
         """Whether anything was recorded."""
         try:
             await workflow.wait_condition(lambda: self._recorded, timeout=KEPT)

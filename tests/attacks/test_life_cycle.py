@@ -9,7 +9,7 @@ import pytest
 from pydantic import JsonValue
 
 from activities import gate
-from activities.case import idempotency_key
+from activities.case import Case, idempotency_key
 from activities.errors import Lost
 from activities.gate import Gate
 from activities.ports import Here, Snapshot
@@ -18,9 +18,10 @@ from approvals.decision import SIGNAL, Verdict, sign
 from approvals.proposal import Proposal
 from approvals.resolution import State, Stimulus
 from approvals.settlement import USED, Claim
-from approvals.signed import Kind, seal
+from approvals.signed import Kind, Signed, seal
 from audit import judgement
 from policies.canonical import Digest
+from policies.catalogue import Idempotency
 from policies.ruling import Finding
 from tests.conftest import Without
 from tests.fakes.bench import LARGE, Bench
@@ -69,7 +70,7 @@ async def test_expiry_beats_every_decision(bench: Bench, when: str) -> None:
 async def test_approval_in_the_last_second_is_used(bench: Bench) -> None:
     """The other side of the edge."""
     found = await bench.propose()
-    bench.clock.now = found.proposal.expires_at - timedelta(seconds=3)
+    bench.clock.now = found.proposal.expires_at - timedelta(seconds=9)
     bench.approve("sam")
     assert (await bench.settle()).kind == "receipt"
 
@@ -142,6 +143,7 @@ async def test_revoke_in_between_is_missed_where_the_first_look_counts(bench: Be
         return case, Finding(check="snapshot", holds=True, words="")
 
     monkeypatch.setattr(Gate, "_admission", first_look)
+    forgetful(monkeypatch)
     await approved(bench)
     bench.tokens.during = lambda: bench.deny("lena")
     await bench.settle()
@@ -170,13 +172,14 @@ async def test_settles_at_once_send_once(kit: Kit) -> None:
 
 
 @pytest.mark.promise("D4")
-async def test_deleted_use_is_still_known_from_the_missions_own_history(kit: Kit) -> None:
-    """Whoever may write to the namespace may delete a workflow; the announcement stays."""
+@pytest.mark.parametrize(("recorded", "kind"), [(True, "receipt"), (False, "unknown")])
+async def test_deleted_use_is_still_known_from_the_missions_own_history(kit: Kit, recorded: bool, kind: str) -> None:
+    """Whoever may write to the namespace may delete a workflow; announcement and settlement stay."""
     bench = plain(kit)
     digest = await approved(bench)
-    await bench.settle()
+    await bench.settle(recorded=recorded)
     bench.uses.delete(digest)
-    assert (await bench.settle()).kind == "unknown"
+    assert (await bench.settle()).kind == kind
     assert bench.paid == [4200]
 
 
@@ -211,23 +214,85 @@ def claim_body(bench: Bench) -> dict[str, JsonValue]:
 
 
 @pytest.mark.promise("D4")
-async def test_use_that_was_taken_and_never_announced_is_not_sent_again(bench: Bench) -> None:
-    """Otherwise deleting the use would leave no trace of the first call."""
+async def test_use_that_was_taken_and_never_announced_was_never_sent(kit: Kit) -> None:
+    """A worker died between the two: the approval stands, whatever the operation, and pays once."""
+    bench = plain(kit)
     digest = await approved(bench)
     bench.uses.announces = False
     with pytest.raises(Lost):
         await bench.settle(recorded=False)
-    assert (await bench.settle()).kind == "unknown"
     assert (bench.tools.calls, digest in bench.uses.taken) == ([], True)
+    bench.uses.announces = True
+    assert (await bench.settle()).kind == "receipt"
+    assert bench.paid == [4200]
 
 
 @pytest.mark.promise("D4")
-async def test_use_taken_by_a_stranger_sends_nothing(bench: Bench) -> None:
-    """Whoever may start workflows may take the name; the approval is then spent, never misused."""
+async def test_use_taken_by_a_stranger_neither_spends_nor_doubles_the_approval(kit: Kit) -> None:
+    """Whoever may start workflows may take the name. The mission's own history decides."""
+    bench = plain(kit)
     digest = await approved(bench)
     bench.uses.taken[digest] = None
-    assert (await bench.settle()).kind == "unknown"
+    assert (await bench.settle()).kind == "receipt"
+    assert (await bench.settle()).kind == "receipt"
+    assert bench.paid == [4200]
+
+
+@pytest.mark.promise("D4")
+async def test_attempt_that_announces_second_sends_nothing(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two attempts, and a use deleted between them: the order in the mission's history decides."""
+    bench = plain(kit)
+    digest = await approved(bench)
+    announce = FakeUses.announce
+
+    async def beaten(uses: FakeUses, claim: Signed) -> None:
+        await announce(uses, seal(Kind.CLAIM, claim_body(bench), bench.kit.signers["gate"]))
+        await announce(uses, claim)
+
+    monkeypatch.setattr(FakeUses, "announce", beaten)
+    assert (await bench.settle(digest)).kind == "unknown"
     assert bench.paid == []
+
+
+@pytest.mark.promise("E3")
+async def test_receipt_is_told_to_no_other_run(bench: Bench) -> None:
+    """A copy of a paid proposal in another mission's history is not that mission's."""
+    digest = await approved(bench)
+    await bench.settle()
+    signed = next(entry.signed for entry in bench.mission.record().entries(Kind.PROPOSAL))
+    bench.started("refund-2", "run-2")
+    bench.mission.complete(bench.mission.schedule("propose", {"step": "1"}), signed)
+    assert (await bench.settle(digest)).kind == "not_sent"
+
+
+@pytest.mark.promise("D3")
+async def test_deny_before_the_announcement_is_heard(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The announcement is the instant of use: whatever stands before it in the history counts."""
+    await approved(bench)
+    announce = FakeUses.announce
+
+    async def denied_first(uses: FakeUses, claim: Signed) -> None:
+        bench.deny("lena")
+        await announce(uses, claim)
+
+    monkeypatch.setattr(FakeUses, "announce", denied_first)
+    assert (await bench.settle()).kind == "revoked"
+    assert bench.paid == []
+
+
+@pytest.mark.promise("D4")
+async def test_cancel_while_another_attempt_sends_is_not_answered_as_not_sent(kit: Kit) -> None:
+    """What another attempt began is that one's to tell, whatever holds meanwhile."""
+    bench = plain(kit)
+    digest = await approved(bench)
+
+    def meanwhile() -> None:
+        bench.tokens.during = None
+        bench.mission.signal(USED, seal(Kind.CLAIM, claim_body(bench), bench.kit.signers["gate"]))
+        bench.deny("lena")
+
+    bench.tokens.during = meanwhile
+    assert (await bench.settle(digest)).kind == "unknown"
 
 
 @pytest.mark.promise("D4")
@@ -248,9 +313,19 @@ async def test_second_settle_sends_again_where_uses_can_be_forgotten(kit: Kit, m
     digest = await approved(bench)
     await bench.settle()
     bench.uses.delete(digest)
-    monkeypatch.setattr(gate, "announced", lambda record, digest, law: False)
+    forgetful(monkeypatch)
     await bench.settle()
     assert bench.paid == [4200, 4200]
+
+
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that neither looks for announcements nor waits for its own."""
+
+    async def taken(gate: Gate, case: Case, here: Here) -> Case:
+        return case
+
+    monkeypatch.setattr(Gate, "_take", taken)
+    monkeypatch.setattr(gate, "announced", lambda record, digest, law: None)
 
 
 @pytest.mark.promise("D5")
@@ -323,7 +398,8 @@ async def test_lost_call_is_done_twice_where_everything_is_sent_again(kit: Kit, 
     await approved(bench)
     bench.tools.loses = 1
     await bench.settle()
-    monkeypatch.setattr(Gate, "_may_resend", lambda gate, case, use: True)
+    declared = Idempotency(meta="idempotency-key", window_seconds=86400)
+    monkeypatch.setattr(Gate, "_idempotency", lambda gate, case: declared)
     await bench.settle()
     assert bench.paid == [4200, 4200]
 
@@ -499,12 +575,12 @@ async def test_gate_asks_to_be_asked_again_ever_later(bench: Bench) -> None:
 
 
 @pytest.mark.control("D13")
-async def test_trouble_would_use_up_an_approval_whose_use_was_taken_first(kit: Kit) -> None:
-    """What the order of the gate's steps is for: taking the use before the token leaves `unknown` behind."""
+async def test_trouble_would_use_up_an_approval_whose_use_was_announced_first(kit: Kit) -> None:
+    """What the order of the gate's steps is for: announcing the use before the token leaves `unknown` behind."""
     bench = plain(kit)
     digest = await approved(bench)
     case = await bench.gate._case(digest, bench.here())
-    await bench.uses.claim(digest, case.claim())
+    await bench.uses.announce(case.claim("early"))
     assert (await bench.settle()).kind == "unknown"
     assert bench.paid == []
 
@@ -577,7 +653,7 @@ async def test_duplicates_pay_again_where_neither_use_nor_announcement_is_kept(
         uses.taken.pop(digest, None)
 
     monkeypatch.setattr(FakeUses, "find", forgotten)
-    monkeypatch.setattr(gate, "announced", lambda record, digest, law: False)
+    forgetful(monkeypatch)
     await bench.settle()
     await bench.settle()
     assert bench.paid == [4200, 4200]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 from uuid import uuid4
@@ -48,12 +49,12 @@ async def test_denied_refund_is_not_paid(sayso: Terminal) -> None:
 async def test_two_people_approve_and_it_is_paid_once(sayso: Terminal) -> None:
     """Above 100.00 a support lead alone is not enough, and is told so."""
     item = await waiting(sayso, "CASE-1004")
-    first = await sayso("approve", item["proposal_id"][:8], "--yes", "--json")
-    second = await sayso("approve", item["mission_id"], "--as", "fay", "--yes", "--json")
+    first = await sayso("approve", item["proposal_id"], "--yes", "--json")
+    second = await sayso("approve", item["proposal_digest"], "--as", "fay", "--yes", "--json")
     assert (first.code, first.data["settled"], first.data["missing"]) == (0, "pending", ["1 of finance"])
     assert (second.code, second.data["settled"], second.data["failed"]) == (0, "receipt", False)
     assert len(sayso.world.ledger("ORD-2004")) == 1
-    again = await sayso("approve", item["mission_id"], "--yes")
+    again = await sayso("approve", item["proposal_id"], "--yes")
     assert (again.code, "was committed" in again.err) == (1, True)
 
 
@@ -61,9 +62,74 @@ async def test_pasted_decision_counts(sayso: Terminal) -> None:
     """`sayso sign` prints what the Temporal UI sends as the signal's one payload."""
     item = await waiting(sayso, "CASE-1002")
     signed = await sayso("sign", item["proposal_id"], "--verdict", "approve")
+    assert "WILL BE SENT, exactly:" in signed.err
     handle = sayso.world.client.get_workflow_handle(item["mission_id"], run_id=item["run_id"])
     await handle.signal("decide", json.loads(signed.out))
     assert (await handle.result())["verdict"] == "refunded"
+
+
+UNATTENDED = [
+    ("approve", "--yes"),
+    ("approve", "--json"),
+    ("deny", "--yes"),
+    ("sign", "--verdict", "approve"),
+    ("sign", "--verdict", "approve", "--json"),
+]
+
+
+@pytest.mark.promise("F2")
+async def test_where_nobody_is_asked_only_a_proposal_id_decides(sayso: Terminal) -> None:
+    """What a mission's id or a few first digits stand for is the mission worker's to change after the review."""
+    item = await waiting(sayso, "CASE-1006")
+    handle = sayso.world.client.get_workflow_handle(item["mission_id"], run_id=item["run_id"])
+    for command, *options in UNATTENDED:
+        for given in (item["mission_id"], item["proposal_id"][:11]):
+            answer = await sayso(command, given, *options)
+            said = answer.data["error"]["message"] if "--json" in options else answer.err
+            assert (answer.code, f"`sayso review {item['proposal_id']}`" in said) == (2, True), answer
+            assert "eyJ" not in answer.out
+    assert (await sayso.world.record(handle)).signals == ()
+    await handle.terminate()
+
+
+class Keyboard(io.StringIO):
+    """Somebody at a terminal, with what they type."""
+
+    def isatty(self) -> bool:
+        """Always."""
+        return True
+
+
+@pytest.mark.parametrize("command", [("approve",), ("approve", "--json"), ("sign", "--verdict", "approve")])
+async def test_person_at_a_terminal_sees_the_card_and_is_asked(
+    sayso: Terminal, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """With a mission id, too. A no ends it: nothing is sent, nothing is printed that could be."""
+    item = await waiting(sayso, "CASE-1006")
+    monkeypatch.setattr("sys.stdin", Keyboard("n\n"))
+    answer = await sayso(command[0], item["mission_id"], *command[1:])
+    handle = sayso.world.client.get_workflow_handle(item["mission_id"], run_id=item["run_id"])
+    assert (answer.code, "you did not confirm" in answer.err + answer.out) == (1, True)
+    assert answer.err.index("WILL BE SENT, exactly:") < answer.err.index("payments.issue_refund as sam?")
+    assert "eyJ" not in answer.out
+    assert (await sayso.world.record(handle)).signals == ()
+    await handle.terminate()
+
+
+async def test_person_at_a_terminal_who_says_yes_decides(sayso: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And standard output holds the JSON alone."""
+    item = await waiting(sayso, "CASE-1006")
+    monkeypatch.setattr("sys.stdin", Keyboard("y\n"))
+    answer = await sayso("deny", item["mission_id"], "--json")
+    assert (answer.code, answer.data["settled"]) == (0, "denied")
+
+
+async def test_mission_for_somebody_unknown_is_not_started(sayso: Terminal) -> None:
+    """A name that is nobody's would keep nobody from approving."""
+    given = ("start", "refund", "--input", '{"case_id": "CASE-1006"}', "--id", f"cli-{uuid4().hex[:8]}")
+    answer = await sayso(*given, "--on-behalf-of", "samm")
+    assert (answer.code, "`samm` is nobody in the directory; there are fay, lena, olga, sam" in answer.err) == (2, True)
+    assert (await sayso("rail", given[-1])).code == 2
 
 
 @pytest.mark.parametrize(
@@ -101,7 +167,7 @@ async def test_mission_that_only_says_it_waits_is_unverified(sayso: Terminal) ->
         "refund", {}, id="pretender-\u202e", task_queue="nobody", search_attributes=claims
     )
     await until(lambda: _listed(sayso, handle.id))
-    text, approve = await sayso("queue"), await sayso("approve", "deadbeef", "--yes")
+    text, approve = await sayso("queue"), await sayso("approve", "deadbeef" * 2, "--yes")
     await handle.terminate()
     assert "UNVERIFIED" in text.out
     assert "\u202e" not in text.out

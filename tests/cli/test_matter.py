@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from typing import cast as typed
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
+from activities.histories import unreachable
 from approvals.decision import Verdict
+from approvals.queue import Waiting
 from approvals.resolution import State
 from approvals.settlement import SettlementKind
 from approvals.votes import Vote
+from audit.errors import NotAMissionError
 from audit.judgement import Law
 from policies.canonical import Digest
 from policies.load import load, shipped
 from policies.requirement import Assurance
 from tests.cli.histories import DIRECTORY, GATE, MISSION, SAM, STRANGER, T0, History
+from workers.cli import matter as matters
 from workers.cli.ballot import cast
-from workers.cli.docket import Matter, look
+from workers.cli.desk import Desk
+from workers.cli.follow import _NEWS
+from workers.cli.matter import Matter, look, matter_of
 from workers.cli.review import as_data, as_text
 from workers.cli.sheet import left
 from workers.cli.signer import choose
@@ -54,6 +64,42 @@ def test_proposal_under_a_digest_that_is_not_its_own_is_not_shown() -> None:
     forged = signed.model_copy(update={"digest": Digest("f" * 64)})
     history.done("propose", {}, forged.model_dump(mode="json"))
     assert isinstance(found(history, "f" * 64), str)
+
+
+ENDINGS = ("COMPLETED", "FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_mission_that_is_over_takes_no_decision(ending: str) -> None:
+    """However it ended; and whoever waits for the gate's answer waits no longer."""
+    history = History().started()
+    signed, _ = history.proposed()
+    history.add(f"WORKFLOW_EXECUTION_{ending}")
+    matter = found(history, signed.digest)
+    assert isinstance(matter, Matter) and matter.record.closed
+    assert history.events[-1].event_type in _NEWS
+    with pytest.raises(Refused, match="is over"):
+        cast(matter, SAM, Verdict.APPROVE, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RPCError("workflow execution not found", RPCStatusCode.NOT_FOUND, b""), "not on the server any more"),
+        (NotAMissionError("the history does not begin with a start"), "does not begin with a start"),
+    ],
+)
+def test_listed_run_without_a_history_is_unverified(monkeypatch: pytest.MonkeyPatch, error: Exception, words: str) -> None:
+    """Deleted runs stay listed for a while; one of them must not hide the others."""
+
+    async def gone(*_: Any) -> None:
+        if isinstance(error, RPCError):
+            raise unreachable(error) from error
+        raise error
+
+    monkeypatch.setattr(matters, "record_of", gone)
+    row = Waiting("refund-1", "run-1", "refund", T0, "a" * 64, None)
+    assert words in str(asyncio.run(matter_of(typed(Desk, None), row)))
 
 
 def test_expired_proposal_is_not_signed() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from uuid import uuid4
 
+import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -18,7 +20,10 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.ports import Snapshot, Tokens, Use
+from activities.case import Case
+from activities.errors import AlreadyUsed
+from activities.gate import Gate
+from activities.ports import Here, Snapshot, Tokens, Use, Uses
 from activities.uses import use_id
 from approvals.signed import Signed
 from policies.action import Action
@@ -46,18 +51,53 @@ class SlowTokens:
         return await self.inner.for_action(integration, action)
 
 
-class NaiveUses:
-    """A gate that keeps no record of what it used."""
+def forget_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that takes no use, and so keeps no record of what it sent."""
+
+    async def take(self: Gate, case: Case, here: Here) -> Case:
+        return case
+
+    monkeypatch.setattr(Gate, "_take", take)
+
+
+def announce_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate whose use is a workflow id and nothing else."""
+
+    async def take(self: Gate, case: Case, here: Here) -> Case | Signed:
+        try:
+            await self._ports.uses.claim(case.digest, case.claim(uuid4().hex))
+        except AlreadyUsed:
+            return case.unknown()
+        return case
+
+    monkeypatch.setattr(Gate, "_take", take)
+
+
+@dataclass
+class SlowUses:
+    """A gate that stalls at the worst moment: it has admitted, and has not yet taken the use."""
+
+    inner: Uses
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def find(self, digest: Digest) -> Use | None:
-        """Never anything."""
-        return None
+        """As the inner ones."""
+        return await self.inner.find(digest)
 
     async def claim(self, digest: Digest, claim: Signed) -> None:
-        """Never refused, never announced."""
+        """As the inner ones, later."""
+        self.reached.set()
+        await self.go.wait()
+        await self.inner.claim(digest, claim)
+
+    async def announce(self, claim: Signed) -> None:
+        """As the inner ones."""
+        await self.inner.announce(claim)
 
     async def record(self, digest: Digest, receipt: Signed) -> None:
-        """Forgotten."""
+        """As the inner ones."""
+        await self.inner.record(digest, receipt)
 
 
 @dataclass
@@ -116,7 +156,7 @@ async def reset_after(world: World, handle: WorkflowHandle[object, object], even
 async def hold_task(world: World, queue: str) -> bytes:
     """Takes the next workflow task of *queue* and keeps it, as a worker of the attacker's may; its token."""
     request = PollWorkflowTaskQueueRequest(namespace=world.client.namespace, task_queue=TaskQueue(name=queue), identity="me")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             answer = await world.client.workflow_service.poll_workflow_task_queue(request)
             if answer.task_token:

@@ -25,9 +25,10 @@ KILLED = "missions-killed"
 ROLES = ("mission", f"mission:{KILLED}", "read", "reason", "commit")
 POINTS = (
     "before read", "after read", "before reason", "after reason", "before propose", "after propose", "before settle",
-    "after claim", "after send", "after record", "after settle", "during a mission task", "after each mission task",
+    "after claim", "after announce", "after send", "after record", "after settle",
+    "during a mission task", "after each mission task",
 )  # fmt: skip
-CASES = (1001, 1002, 1006, 1007, 1009, 1014, 1016, 1017, 1019, 1020, 1022, 1024, 1025)
+CASES = (1001, 1002, 1006, 1007, 1009, 1014, 1016, 1017, 1019, 1020, 1022, 1024, 1025, 1030)
 PLAN = {f"CASE-{case}": point for case, point in zip(CASES, POINTS, strict=True)}
 
 
@@ -92,8 +93,8 @@ async def _mission(world: World, orders: Orders, case_id: str, point: str) -> En
     queue = KILLED if "mission" in point else QUEUE
     handle = await world.start(case_id, queue=queue, task_timeout=timedelta(seconds=2))
     try:
-        async with asyncio.timeout(90):
-            found = await world.proposed(handle, seconds=80)
+        async with asyncio.timeout(150):
+            found = await world.proposed(handle, seconds=140)
             await world.decide(handle, "sam", found=found)
             verdict = (await handle.result()).verdict
     except TimeoutError:

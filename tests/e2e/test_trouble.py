@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from approvals.settlement import SettlementKind
 from examples.refund.signing import write_private
 from tests.e2e.hostile import Mission, hijacked
-from tests.e2e.insider import NaiveUses
+from tests.e2e.insider import forget_uses
 from tests.e2e.shop import Shop
 from tests.world import without_idempotency
 
@@ -37,7 +39,7 @@ async def test_lost_reply_is_asked_for_again_by_key(shop: Shop, fault: str) -> N
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_lost_reply_without_a_key_stays_unknown(shop: Shop, fault: str) -> None:
     """docs/threats.md D5: payments knows no key, so nobody sends again, however often the gate is asked."""
-    async with shop.world.gate(bundle=without_idempotency(shop.world.bundle)) as gate:
+    async with shop.world.gate(bundle=without_idempotency(shop.world.bundle), patience=timedelta(0)) as gate:
         mission, proposal = await _approved(shop, gate)
         with shop.broken(fault):
             first = await mission.settle(proposal, gate)
@@ -46,9 +48,10 @@ async def test_lost_reply_without_a_key_stays_unknown(shop: Shop, fault: str) ->
 
 
 @pytest.mark.control("D5")
-async def test_lost_reply_is_paid_twice_without_the_use(shop: Shop) -> None:
+async def test_lost_reply_is_paid_twice_without_the_use(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that keeps no use takes the lost reply for a call that was never made."""
-    async with shop.world.gate(bundle=without_idempotency(shop.world.bundle), uses=NaiveUses()) as gate:
+    forget_uses(monkeypatch)
+    async with shop.world.gate(bundle=without_idempotency(shop.world.bundle)) as gate:
         mission, proposal = await _approved(shop, gate)
         with shop.broken(FAULTS[1]):
             await mission.settle(proposal, gate)

@@ -33,7 +33,6 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.heartbeat import beating
 from activities.mcp_tools import McpTools
 from activities.ports import ToolAnswer, Tools, ToolSession, Use, Uses
 from activities.uses import ServerUses
@@ -99,17 +98,15 @@ class DeadlyActivities(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wraps every activity of this worker."""
-        death, one_at_a_time = self._death, asyncio.Lock()
+        death = self._death
 
         class Inbound(ActivityInboundInterceptor):
             async def execute_activity(self, input: ExecuteActivityInput) -> Any:
                 name = activity.info().activity_type
-                # One at a time, so that the death planned for one mission does not overtake that of another.
-                async with beating(), one_at_a_time:
-                    death.at(f"before {name}")
-                    result = await super().execute_activity(input)
-                    death.at(f"after {name}")
-                    return result
+                death.at(f"before {name}")
+                result = await super().execute_activity(input)
+                death.at(f"after {name}")
+                return result
 
         return Inbound(next)
 
@@ -129,6 +126,11 @@ class DeadlyUses:
         """Dies after the claim."""
         await self.inner.claim(digest, claim)
         self.death.at("after claim")
+
+    async def announce(self, claim: Signed) -> None:
+        """Dies after the announcement."""
+        await self.inner.announce(claim)
+        self.death.at("after announce")
 
     async def record(self, digest: Digest, receipt: Signed) -> None:
         """Dies after the record."""
@@ -202,6 +204,9 @@ async def run(role: str, orders: Orders) -> None:
     how: dict[str, Any] = {"interceptors": [DeadlyActivities(death)]}
     if role.startswith("mission"):
         how["workflow_runner"] = DeadlyRunner(death)
+    else:
+        # So that a death planned for one mission does not hit another on its way to its own.
+        how["max_concurrent_activities"] = 1
     if role == "commit":
         how |= {"uses": DeadlyUses(ServerUses(client), death), "tools": DeadlyTools(McpTools(), death)}
     kind, _, queue = role.partition(":")

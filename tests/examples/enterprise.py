@@ -52,8 +52,8 @@ def process(module: str, port: int, *options: str, fault: str = "") -> Iterator[
 
 
 def wait_healthy(port: int) -> None:
-    """Returns when the process on *port* answers; fails after 5 s."""
-    deadline = time.monotonic() + 5
+    """Returns when the process on *port* answers; fails after 30 s."""
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
             if httpx2.get(f"http://127.0.0.1:{port}/healthz", **PLAIN).is_success:

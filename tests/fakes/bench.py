@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -66,7 +67,7 @@ class Bench:
 
     def another_gate(self, bundle: Bundle | None = None) -> Gate:
         """A gate on the same ports: a second worker, or one with another bundle."""
-        return Gate(self.ports, bundle or self.bundle, self.kit.signers["gate"])
+        return Gate(self.ports, bundle or self.bundle, self.kit.signers["gate"], patience=timedelta())
 
     def claims(self, mission: FakeHistory, **changes: Any) -> start.Start:
         """What `sayso start` signs; *changes* overwrite fields."""

@@ -52,7 +52,7 @@ class FakeHistories:
 
 @dataclass
 class FakeUses:
-    """Uses by proposal; announces each claim in its mission's history, as the server adapter does."""
+    """Uses by proposal; announces claims in their missions' histories."""
 
     histories: FakeHistories
     taken: dict[Digest, Signed | None] = field(default_factory=dict)
@@ -78,6 +78,9 @@ class FakeUses:
         if digest in self.taken:
             raise AlreadyUsed(f"the use of proposal `{digest}` is taken")
         self.taken[digest] = claim
+
+    async def announce(self, claim: Signed) -> None:
+        """Tells the mission."""
         if not self.announces:
             raise Unreachable("the Temporal server", "its frontend", "the signal was refused")
         mission = Claim.model_validate(claim.body).mission

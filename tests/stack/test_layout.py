@@ -73,6 +73,18 @@ def test_revoked_person_gets_no_new_key(layout: Layout) -> None:
     assert load_directory(layout.policies).people["sam"].keys == ()
 
 
+def test_person_shut_out_gets_no_new_key_though_the_private_file_is_gone_too(layout: Layout) -> None:
+    """Nor does a person whom somebody added: `sayso keys new` is for that."""
+    path = layout.policies / "directory.yaml"
+    entry = load_directory(layout.policies).people["sam"].keys[0]
+    emptied = path.read_text().replace(f"    keys:\n    - kid: {entry.kid}\n      x: {entry.x}\n", "    keys: []\n")
+    path.write_text(emptied)
+    (layout.keys / "sam.jwk").unlink()
+    prepare(layout, PORTS)
+    assert path.read_text() == emptied
+    assert not (layout.keys / "sam.jwk").exists()
+
+
 def test_start_cut_short_before_the_bundle_is_finished_with_the_same_keys(layout: Layout) -> None:
     kids = {path.name: read_key(path).kid for path in layout.keys.iterdir()}
     layout.policies.rename(layout.data / "policies.partial")

@@ -11,17 +11,20 @@ from pathlib import Path
 import pytest
 
 from tests.stack.commands import NAMES, SAYSO, answer, pids, sayso, until
-from workers.errors import CannotReach
+from workers.errors import CannotReach, WrongUse
+from workers.stack.model_environment import for_models
 from workers.stack.processes import Process, Spec, stop_all
 from workers.stack.stack import AlreadyRunning, Stack
 
 SECRETS = {"OPENAI_API_KEY": "sk-test", "SAYSO_KEY": "x", "SAYSO_MODEL": "openai/none"}
+NAMED = {"SAYSO_MODEL_ENV": "OUR_TOKEN", "OUR_TOKEN": "x"}
+OTHERS = dict.fromkeys(("STRIPE_API_KEY", "PAYMENTS_API_KEY", "GOOGLE_ADS_TOKEN", "TEMPORAL_API_KEY", "TEMPORAL_TLS"), "true")
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for the tests of the Python interface."""
-    with Stack(tmp_path_factory.mktemp("stack"), environment={**os.environ, **SECRETS}) as running:
+    with Stack(tmp_path_factory.mktemp("stack"), environment={**os.environ, **SECRETS, **NAMED, **OTHERS}) as running:
         yield running
 
 
@@ -46,11 +49,43 @@ def test_each_process_gets_only_its_own_credentials(stack: Stack) -> None:
             holders.setdefault(variable, set()).add(name)
     assert holders["SAYSO_GATE_KEY_FILE"] == {"commit"}
     assert holders["SAYSO_CLIENT_FILE"] == {"commit", "read"}
-    assert holders["OPENAI_API_KEY"] == holders["SAYSO_MODEL"] == {"reason"}
+    assert holders["OPENAI_API_KEY"] == holders["SAYSO_MODEL"] == holders["OUR_TOKEN"] == {"reason"}
+    assert not holders.keys() & OTHERS.keys()
     assert holders["TEMPORAL_ADDRESS"] == {"mission", "reason", "read", "commit"}
     assert "SAYSO_KEY" not in holders
     clients = [environment_of(pids(stack.data)[role])["SAYSO_CLIENT_FILE"] for role in ("read", "commit")]
     assert clients[0] != clients[1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "reaches"),
+    [
+        ({"OPENAI_API_KEY": "x"}, set()),
+        ({"SAYSO_MODEL": "m", "OPENAI_API_KEY": "x", "MY_OPENAI_API_KEY": "x"}, {"SAYSO_MODEL", "OPENAI_API_KEY"}),
+        ({"SAYSO_MODEL": "m", "SAYSO_MODEL_ENV": " A, B,,C", "A": "1", "B": "2", "D": "3"}, {"SAYSO_MODEL", "A", "B"}),
+    ],
+)
+def test_model_gets_what_its_provider_is_known_to_need_and_what_is_named(
+    environment: dict[str, str], reaches: set[str]
+) -> None:
+    assert for_models(environment).keys() == reaches
+
+
+def test_stacks_own_variables_cannot_be_handed_to_the_model_worker() -> None:
+    with pytest.raises(WrongUse, match="names `TEMPORAL_API_KEY`"):
+        for_models({"SAYSO_MODEL": "m", "SAYSO_MODEL_ENV": "TEMPORAL_API_KEY"})
+
+
+def test_demo_stays_on_its_own_stack_whatever_the_shell_points_at(tmp_path: Path) -> None:
+    """Not on somebody's cluster, nor with their key; and an ordinary Temporal Cloud user can run it."""
+    config = tmp_path / ".config" / "temporalio" / "temporal.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[profile.default]\naddress = "127.0.0.1:1"\nnamespace = "prod"\napi_key = "secret"\n')
+    elsewhere = {name: "127.0.0.1:1" for name in ("TEMPORAL_ADDRESS", "TEMPORAL_HOST_URL")}
+    ours = {name: str(tmp_path / "none") for name in ("SAYSO_POLICIES", "SAYSO_KEY", "SAYSO_DATA")}
+    done = sayso("demo", HOME=str(tmp_path), TEMPORAL_NAMESPACE="prod", TEMPORAL_API_KEY="secret", **elsewhere, **ours)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Done; everything that was started is stopped" in done.stdout
 
 
 def test_killed_process_is_known_dead_and_works_after_restart(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from approvals.display import visible
 from approvals.jws import Signer
 from approvals.proposal import proposal_id
 from approvals.settlement import SettlementKind
-from workers.cli.docket import Matter
+from workers.cli.matter import Matter
 from workers.errors import Refused, WrongUse
 
 
@@ -62,7 +62,7 @@ def _still_open(matter: Matter) -> None:
     if answer is not None and not matter.answer_is_open:
         words = "was committed" if answer.kind is SettlementKind.RECEIPT else f"was settled as {answer.kind}"
         raise Refused(f"proposal `{name}` {words} at {answer.at.isoformat(timespec='seconds')}; nothing is left to decide")
-    if matter.over:
+    if matter.record.closed:
         raise Refused(f"mission `{visible(matter.record.mission_id)}` is over; nothing is left to decide about `{name}`")
     if matter.expired:
         at = matter.proposal.expires_at.isoformat(timespec="seconds")

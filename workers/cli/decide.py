@@ -18,7 +18,7 @@ from workers.errors import CannotReach, Refused
 if TYPE_CHECKING:
     from workers.cli.ballot import Ballot
     from workers.cli.desk import Desk
-    from workers.cli.docket import Matter
+    from workers.cli.matter import Matter
     from workers.cli.reply import Reply, Sent
 
 
@@ -33,8 +33,19 @@ class Wish:
     key: Path | None
     data: Path | None
     as_json: bool
-    yes: bool = True
+    yes: bool = False
     timeout: float = 30.0
+    command: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person is there to look at the card and say yes."""
+        return not self.yes and sys.stdin.isatty()
+
+    @property
+    def card_aside(self) -> bool:
+        """Whether the card goes to standard error: standard output is for data, or is not what the person sees."""
+        return self.as_json or self.command == "sign" or (self.asks and not sys.stdout.isatty())
 
 
 def _deciding(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,7 +54,7 @@ def _deciding(command: Callable[..., None]) -> Callable[..., None]:
         click.argument("identifier", metavar="ID"),
         click.option("--reason", default="", help="Why, in your words; it goes into the record."),
         key_options,
-        click.option("--yes", is_flag=True, help="Do not ask back."),
+        click.option("--yes", is_flag=True, help="Do not ask back; ID is then a whole proposal id."),
         click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds to wait."),
         data_option,
         json_option,
@@ -61,7 +72,7 @@ def approve(identifier: str, **options: Any) -> None:
 
     Ends with 0 when the gate counted it, 1 when it is refused.
     """
-    _decide(Wish(identifier, "approve", **options))
+    _decide(Wish(identifier, "approve", command="approve", **options))
 
 
 @click.command()
@@ -72,7 +83,7 @@ def deny(identifier: str, **options: Any) -> None:
 
     Ends with 0 when the gate heard it in time, 1 when it is refused or too late.
     """
-    _decide(Wish(identifier, "deny", **options))
+    _decide(Wish(identifier, "deny", command="deny", **options))
 
 
 @click.command()
@@ -83,8 +94,12 @@ def deny(identifier: str, **options: Any) -> None:
 @data_option
 @json_option
 def sign(identifier: str, **options: Any) -> None:
-    """Print a signed decision over the proposal ID, to paste into the Temporal UI, and send nothing."""
-    asyncio.run(_sign(Wish(identifier, **options)))
+    """
+    Print a signed decision over the proposal ID, to paste into the Temporal UI, and send nothing.
+
+    The card goes to standard error. Whoever has the printed line can send it.
+    """
+    asyncio.run(_sign(Wish(identifier, command="sign", **options)))
 
 
 async def _sign(wish: Wish) -> None:
@@ -95,6 +110,7 @@ async def _sign(wish: Wish) -> None:
     desk = await open_desk(wish.data)
     with answering(desk):
         matter, ballot = await _cast(desk, wish)
+        _confirm(matter, ballot, wish)
     where = {"mission_id": matter.record.mission_id, "run_id": matter.record.run_id}
     what = {"proposal_id": proposal_id(matter.digest), "proposal_digest": matter.digest, "approver": ballot.who}
     emit(wish.as_json, {**where, **what, "signal": SIGNAL, "payload": ballot.token}, f'"{ballot.token}"')
@@ -125,24 +141,28 @@ async def _decided(wish: Wish) -> Reply:
 async def _cast(desk: Desk, wish: Wish) -> tuple[Matter, Ballot]:
     from approvals.decision import Verdict
     from workers.cli.ballot import cast
-    from workers.cli.docket import find
+    from workers.cli.matter import find, find_exactly
 
     signer = choose(desk.profile, wish.name, wish.key, desk.profile.decide_as)
-    matter = await find(desk, wish.identifier)
+    if wish.asks:
+        matter = await find(desk, wish.identifier)
+    else:
+        matter = await find_exactly(desk, wish.identifier, wish.command)
     return matter, cast(matter, signer, Verdict(wish.verdict), wish.reason)
 
 
 def _confirm(matter: Matter, ballot: Ballot, wish: Wish) -> None:
     from approvals.display import visible
     from workers.cli.review import as_text
+    from workers.cli.sheet import terminal_width
 
-    if not wish.as_json:
-        click.echo(as_text(matter) + "\n")
-    if wish.yes or not sys.stdin.isatty():
+    if wish.asks or not wish.as_json:
+        click.echo(as_text(matter, width=terminal_width()) + "\n", err=wish.card_aside)
+    if not wish.asks:
         return
     question = f"{wish.verdict} {visible(matter.proposal.action.operation)} as {visible(ballot.who)}?"
     if not click.confirm(question, err=True):
-        raise Refused("nothing was sent: you did not confirm")
+        raise Refused(f"nothing was {'printed' if wish.command == 'sign' else 'sent'}: you did not confirm")
 
 
 async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Reply:
@@ -175,7 +195,7 @@ async def _unjudged(desk: Desk, sent: Sent, wish: Wish) -> CannotReach:
     from datetime import UTC, datetime
 
     from approvals.display import visible
-    from workers.cli.docket import described
+    from workers.cli.matter import described
     from workers.cli.trouble import troubles
 
     where = f"is event {sent.event_id} of its history" if sent.event_id else "was taken by the server"

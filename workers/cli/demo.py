@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from workers.errors import CommandError
+
+if TYPE_CHECKING:
+    from workers.stack.stack import Stack
 
 CASE, MISSION, ORDER = "CASE-1001", "refund-CASE-1001", "ORD-2001"
 
@@ -35,14 +39,20 @@ def demo(data: Path | None, yes: bool) -> None:
 
 
 def _show(data: Path, *, ask: bool) -> None:
+    from workers.profile import own_stack_only
     from workers.stack.stack import Stack
 
+    with own_stack_only():
+        _played(Stack(data, "auto"), ask=ask)
+    _say("Done; everything that was started is stopped")
+
+
+def _played(stack: Stack, *, ask: bool) -> None:
     _say("Starting Temporal, three business systems, their token issuer, and four workers")
-    with Stack(data, "auto") as stack:
+    with stack:
         click.echo(f"up; the Temporal UI is at {stack.profile.ui}")
         _story(stack.data, ask=ask)
         _attacks(stack.data)
-    _say("Done; everything that was started is stopped")
 
 
 def _story(data: Path, *, ask: bool) -> None:

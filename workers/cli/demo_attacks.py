@@ -21,7 +21,7 @@ from audit.judgement import Found
 from examples.attacks.hostile_mission import LARGE, QUEUE, SMALL, HostileRefund
 from workers.cli.demo_stage import proposed, refunds, settled
 from workers.cli.desk import Desk, open_desk
-from workers.cli.docket import record_of
+from workers.cli.matter import record_of
 from workers.cli.mission_input import signed_start
 from workers.errors import CommandError
 from workers.stack.keyfiles import read_key

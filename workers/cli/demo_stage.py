@@ -15,7 +15,7 @@ from approvals.signed import Kind
 from audit.judgement import Found, signed_proposals, verified_settlement
 from examples.refund.ledger import LedgerRow, ledger
 from workers.cli.desk import Desk, open_desk
-from workers.cli.docket import record_of
+from workers.cli.matter import record_of
 from workers.errors import CannotReach
 from workers.stack.layout import Layout
 

@@ -11,18 +11,12 @@ from temporalio.api.history.v1 import HistoryEvent
 from approvals.decision import SIGNAL
 from approvals.settlement import Settlement
 from audit.proven import settlements
-from audit.record import MissionRecord
+from audit.record import CLOSING, MissionRecord
 from workers.cli.desk import Desk
-from workers.cli.docket import record_of
+from workers.cli.matter import record_of
 from workers.cli.reply import Sent
 
-_NEWS = (
-    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
-)
+_NEWS = CLOSING | {EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED}
 """After these a settlement may have come, or none will."""
 
 

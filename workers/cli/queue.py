@@ -38,13 +38,9 @@ async def _items(data: Path | None, limit: int) -> list[QueueItem]:
 
 async def _item(desk: Desk, row: Waiting) -> QueueItem:
     from approvals.queue import unverified, verified
-    from audit.errors import AuditError
-    from workers.cli.docket import Matter, matter_of
+    from workers.cli.matter import Matter, matter_of
 
-    try:
-        matter = await matter_of(desk, row)
-    except AuditError as error:
-        matter = str(error)
+    matter = await matter_of(desk, row)
     if isinstance(matter, Matter):
         return verified(row, matter.digest, matter.proposal, matter.resolution)
     return unverified(row, matter)

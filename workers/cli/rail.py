@@ -38,7 +38,7 @@ async def _read(data: Path | None, mission: str) -> tuple[str, tuple[Observation
 
     from audit.rail import rail as observations_of
     from workers.cli.desk import answering, open_desk
-    from workers.cli.docket import described, record_of
+    from workers.cli.matter import described, record_of
     from workers.cli.trouble import troubles
 
     desk = await open_desk(data)

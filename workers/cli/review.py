@@ -11,8 +11,9 @@ import click
 from workers.cli.options import data_option, emit, json_option
 
 if TYPE_CHECKING:
+    from approvals.proposal import Proposal
     from approvals.votes import Vote
-    from workers.cli.docket import Matter
+    from workers.cli.matter import Matter
 
 MAX_RESULT = 1000
 """Characters of one result that are shown without `--full`."""
@@ -29,13 +30,15 @@ def review(identifier: str, full: bool, data: Path | None, as_json: bool) -> Non
 
     ID is a proposal id or a mission id.
     """
+    from workers.cli.sheet import terminal_width
+
     matter = asyncio.run(_find(data, identifier))
-    emit(as_json, as_data(matter), as_text(matter, full=full))
+    emit(as_json, as_data(matter), as_text(matter, full=full, width=terminal_width()))
 
 
 async def _find(data: Path | None, identifier: str) -> Matter:
     from workers.cli.desk import answering, open_desk
-    from workers.cli.docket import find
+    from workers.cli.matter import find
 
     desk = await open_desk(data)
     with answering(desk):
@@ -47,20 +50,32 @@ def as_data(matter: Matter) -> dict[str, Any]:
     from approvals.card import render
     from approvals.proposal import proposal_id
 
-    proposal, answer = matter.proposal, matter.answer
-    action = proposal.action
     return {
         "proposal_id": proposal_id(matter.digest),
         "proposal_digest": matter.digest,
         "mission_id": matter.record.mission_id,
         "run_id": matter.record.run_id,
-        "mission_type": action.mission.mission_type,
+        "mission_type": matter.proposal.action.mission.mission_type,
         "state": str(matter.standing.state),
         "missing": list(matter.standing.missing),
-        "settled": None if answer is None else str(answer.kind),
+        "settled": None if matter.answer is None else str(matter.answer.kind),
+        **_asked(matter.proposal),
+        "expired": matter.expired,
+        "card": render(matter.proposal).model_dump(mode="json"),
+        "card_digest": matter.proposal.card,
+        "seen": [{**seen.model_dump(mode="json"), "result": result} for seen, result in matter.seen],
+        "checks": [finding.model_dump(mode="json") for finding in matter.judgement.findings],
+        "decisions": [vote.model_dump(mode="json") for vote in matter.standing.votes],
+        "evidence": matter.judgement.head.model_dump(mode="json"),
+    }
+
+
+def _asked(proposal: Proposal) -> dict[str, Any]:
+    """What the proposal says by itself."""
+    action = proposal.action
+    return {
         "created_at": proposal.created_at.isoformat(),
         "expires_at": proposal.expires_at.isoformat(),
-        "expired": matter.expired,
         "owner": proposal.principals.owner,
         "on_behalf_of": proposal.principals.on_behalf_of,
         "integration": action.integration,
@@ -70,16 +85,10 @@ def as_data(matter: Matter) -> dict[str, Any]:
         "requirement": proposal.requirement.model_dump(mode="json"),
         "policies": list(proposal.policies),
         "because": proposal.because,
-        "card": render(proposal).model_dump(mode="json"),
-        "card_digest": proposal.card,
-        "seen": [{**seen.model_dump(mode="json"), "result": result} for seen, result in matter.seen],
-        "checks": [finding.model_dump(mode="json") for finding in matter.judgement.findings],
-        "decisions": [vote.model_dump(mode="json") for vote in matter.standing.votes],
-        "evidence": matter.judgement.head.model_dump(mode="json"),
     }
 
 
-def as_text(matter: Matter, *, full: bool = False) -> str:
+def as_text(matter: Matter, *, full: bool = False, width: int = 100) -> str:
     """The card, the results behind it, then what the gate would say to it now."""
     from approvals.card import as_text as card_text
     from approvals.card import render
@@ -89,19 +98,20 @@ def as_text(matter: Matter, *, full: bool = False) -> str:
 
     proposal, head = matter.proposal, matter.judgement.head
     rows = [
-        ("proposal", f"{proposal_id(matter.digest)} ({matter.digest})"),
-        ("signed by", f"gate {proposal.gate}: verified with this machine's bundle"),
-        ("state", _state(matter)),
-        ("missing", ", ".join(matter.standing.missing) or "nothing"),
-        ("decisions", "\n".join(_vote(vote) for vote in matter.standing.votes) or "none yet"),
-        ("evidence", f"events 1 to {head.through}, {head.digest}"),
+        ("proposal", [proposal_id(matter.digest), matter.digest]),
+        ("signed by", [f"gate {visible(proposal.gate)}: verified with this machine's bundle"]),
+        ("state", [_state(matter)]),
+        ("missing", [", ".join(matter.standing.missing) or "nothing"]),
+        ("decisions", [_vote(vote) for vote in matter.standing.votes] or ["none yet"]),
+        ("evidence", [f"events 1 to {head.through}", head.digest]),
     ]
     if matter.doubts and matter.answer_is_open:
-        rows.append(("in the way", "\n".join(visible(doubt) for doubt in matter.doubts)))
-    return "\n\n".join(part for part in (card_text(render(proposal)), _seen(matter, full), pairs(rows)) if part)
+        rows.append(("in the way", [visible(doubt) for doubt in matter.doubts]))
+    parts = (card_text(render(proposal), width), _seen(matter, full, width), pairs(rows, width))
+    return "\n\n".join(part for part in parts if part)
 
 
-def _seen(matter: Matter, full: bool) -> str:
+def _seen(matter: Matter, full: bool, width: int) -> str:
     """What tools and models had answered, in a box: it may be hostile, and it is as recorded."""
     from approvals.card import boxed
     from approvals.display import visible, visible_json
@@ -112,7 +122,7 @@ def _seen(matter: Matter, full: bool) -> str:
         rest = len(text) - MAX_RESULT
         shown = text if full or rest <= 0 else f"{text[:MAX_RESULT]} ... {rest} more characters, see --full"
         lines += [f"event {seen.event_id}, {visible(seen.what)}:", f"  {shown}"]
-    return boxed("UNTRUSTED: what tools and models answered", lines) if lines else ""
+    return boxed("UNTRUSTED: what tools and models answered", lines, width) if lines else ""
 
 
 def _state(matter: Matter) -> str:

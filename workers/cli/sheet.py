@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime
+
+from approvals.card import NARROWEST, Line, labelled
+
+WIDEST = 100
+_UNKNOWN = 80
+"""Of a terminal that does not tell its width."""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -13,14 +21,21 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def pairs(rows: Sequence[tuple[str, str]]) -> str:
-    """Labels and their texts, one pair a line; further lines of a text stand under its first."""
-    width = max((len(label) for label, _ in rows), default=0)
-    lines = []
-    for label, text in rows:
-        first, *rest = text.split("\n")
-        lines += [f"  {label.ljust(width)}  {first}", *(" " * (width + 4) + line for line in rest)]
-    return "\n".join(line.rstrip() for line in lines)
+def terminal_width() -> int:
+    """How wide a card may be here: as the terminal is that any of our streams goes to, and at most 100."""
+    for stream in (sys.__stdout__, sys.__stderr__, sys.__stdin__):
+        try:
+            found = os.get_terminal_size(stream.fileno() if stream else -1).columns
+        except (OSError, ValueError):
+            continue
+        return max(NARROWEST, min(WIDEST, found or _UNKNOWN))
+    return WIDEST
+
+
+def pairs(rows: Sequence[tuple[str, Sequence[str]]], width: int = WIDEST) -> str:
+    """Labels and their texts, each text on lines of its own under the first; broken like a card's."""
+    lines = [Line(label="" if index else label, text=text) for label, texts in rows for index, text in enumerate(texts)]
+    return "\n".join(labelled(lines, width))
 
 
 def left(until: datetime, now: datetime) -> str:

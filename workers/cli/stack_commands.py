@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -82,9 +81,6 @@ def worker(role: str) -> None:
 
     roles = list(Role) if role == "all" else [Role(role)]
     asyncio.run(run(roles, read(roles)))
-    logging.shutdown()
-    # The SDK's threads may still be on their way out, and Python aborts when it meets them while it takes itself apart.
-    os._exit(0)
 
 
 def _foreground(directory: Path, ports: _Choice, tell: int | None, as_json: bool) -> None:

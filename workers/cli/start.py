@@ -59,6 +59,7 @@ async def _start(order: Order) -> None:
     with answering(desk):
         signer = choose(desk.profile, order.name, order.key, desk.profile.start_as)
         owner = _owner(desk, signer, order.mission)
+        _known(desk, order.on_behalf_of)
         handle = await _started(desk, signer, order, value)
         result = {
             "mission_id": handle.id,
@@ -84,6 +85,15 @@ def _owner(desk: Desk, signer: Signer, mission: str) -> str:
     if not finding.holds:
         raise Refused(finding.words)
     return holder[0]
+
+
+def _known(desk: Desk, who: str | None) -> None:
+    """A name that is nobody's would exclude nobody from approving, whoever was meant by it."""
+    from approvals.display import visible
+
+    directory = desk.law.directory
+    if who is not None and who not in directory.people and who not in directory.services:
+        raise WrongUse(f"`{visible(who)}` is nobody in the directory; there are {', '.join(sorted(directory.people))}")
 
 
 async def _started(desk: Desk, signer: Signer, order: Order, value: JsonValue) -> WorkflowHandle[Any, Any]:
@@ -115,7 +125,7 @@ async def _there_already(desk: Desk, mission_id: str) -> Refused:
     from temporalio.client import WorkflowExecutionStatus
 
     from approvals.display import visible
-    from workers.cli.docket import described
+    from workers.cli.matter import described
 
     found = await described(desk, mission_id)
     how = "is running already" if found.status is WorkflowExecutionStatus.RUNNING else "was there before and has ended"

@@ -47,6 +47,14 @@ def start(data: Path, ports: Choice) -> tuple[Profile, int]:
         raise AlreadyRunning(data, holder)
     log = data / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    told, pid = _left_behind(data, ports, log)
+    if told.message is not None:
+        raise _KINDS.get(told.exit_code, CommandError)(told.message)
+    return profile.load(data), pid
+
+
+def _left_behind(data: Path, ports: Choice, log: Path) -> tuple[Told, int]:
+    """What the new supervisor tells once it knows how the start went, and its pid. It dies with a caller who is interrupted."""
     ours, theirs = os.pipe()
     command = [sys.executable, "-P", "-m", "workers.cli.main", "up", "--data", str(data), "--ports", ports]
     with log.open("ab") as output, open(ours, "rb") as pipe:
@@ -65,10 +73,7 @@ def start(data: Path, ports: Choice) -> tuple[Profile, int]:
         except BaseException:
             supervisor.terminate()
             raise
-    told = _told(answer, log)
-    if told.message is not None:
-        raise _KINDS.get(told.exit_code, CommandError)(told.message)
-    return profile.load(data), supervisor.pid
+    return _told(answer, log), supervisor.pid
 
 
 def tell(descriptor: int | None, told: Told) -> None:

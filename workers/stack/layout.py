@@ -55,7 +55,7 @@ class Layout:
 
 def prepare(layout: Layout, ports: Ports) -> Profile:
     """
-    Makes bundle, keys, credentials and profile where they are missing, and leaves what is there.
+    Makes the bundle with its people's keys, credentials and profile where they are missing, and leaves what is there.
 
     Raises:
         BundleError: The bundle that is there does not load.
@@ -66,7 +66,7 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
         _write_bundle(layout)
     load(layout.policies)
     _move_endpoints(layout, layout.policies / "integrations.yaml", ports)
-    _add_missing_keys(layout, layout.policies / "directory.yaml")
+    _replace_lost_gate_key(layout, layout.policies / "directory.yaml")
     write_clients(layout.secrets, Resources(ports.endpoint("orders"), ports.endpoint("payments"), ports.endpoint("knowledge")))
     profile = Profile(
         address=f"{HOST}:{ports.temporal}",
@@ -82,46 +82,43 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
 
 
 def _write_bundle(layout: Layout) -> None:
-    """The shipped bundle with keys of an earlier, unfinished start. It appears whole: a rename is its last step."""
+    """
+    The shipped bundle with a key for each of its people and for the gate. It appears whole: a rename is its last step.
+
+    The private halves are written first. An unfinished start leaves them behind, and the next one goes on with them.
+    """
     staged = layout.data / "policies.partial"
     shutil.rmtree(staged, ignore_errors=True)
     shutil.copytree(shipped(), staged)
     directory = _directory(staged / "directory.yaml")
-    for who in directory["people"]:
-        if (path := layout.keys / f"{who}.jwk").exists():
-            _enrol(directory, who, read_key(path))
-    if layout.gate_key.exists():
-        _enrol(directory, GATE, read_key(layout.gate_key))
+    paths = {who: layout.keys / f"{who}.jwk" for who in directory["people"]} | {GATE: layout.gate_key}
+    for who, path in paths.items():
+        if not path.exists():
+            write_key(path, new_key(who))
+        _enrol(directory, who, read_key(path))
     _write_directory(layout, staged / "directory.yaml", directory)
     staged.rename(layout.policies)
 
 
-def _add_missing_keys(layout: Layout, path: Path) -> None:
+def _replace_lost_gate_key(layout: Layout, path: Path) -> None:
     """
-    Keys for people who have none, here or in the directory, and for the gate.
+    A new key for the gate where its file is gone. People get none: a person without a key may have been shut out.
 
     The public half is written first: a public key whose private half was never kept is harmless, the reverse is not.
     """
-    directory = _directory(path)
-    made: list[tuple[Path, Signer]] = []
-    for who, person in (directory.get("people") or {}).items():
-        private = layout.keys / f"{who}.jwk"
-        if not person.get("keys") and not private.exists():
-            made.append((private, _enrol(directory, who, new_key(who))))
-    if not layout.gate_key.exists():
-        made.append((layout.gate_key, _enrol(directory, GATE, new_key(GATE))))
-    if made:
-        _write_directory(layout, path, directory)
-    for private, signer in made:
-        write_key(private, signer)
+    if layout.gate_key.exists():
+        return
+    directory, signer = _directory(path), new_key(GATE)
+    _enrol(directory, GATE, signer)
+    _write_directory(layout, path, directory)
+    write_key(layout.gate_key, signer)
 
 
-def _enrol(directory: dict[str, Any], who: str, signer: Signer) -> Signer:
+def _enrol(directory: dict[str, Any], who: str, signer: Signer) -> None:
     entry = _entry(signer.public())
     holder = directory if who == GATE else directory["people"][who]
     place = "gates" if who == GATE else "keys"
     holder[place] = [*(holder.get(place) or []), entry]
-    return signer
 
 
 def _entry(key: PublicKey) -> dict[str, str]:

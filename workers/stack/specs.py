@@ -6,6 +6,7 @@ No process inherits the environment of whoever called `up`: a credential in it r
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from workers.errors import CannotReach
 from workers.settings import Role
 from workers.stack.health import answers, polls, serves
 from workers.stack.layout import NAMESPACE, Layout
+from workers.stack.model_environment import for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
 
@@ -41,8 +43,8 @@ RETENTION = "720h"
 """A claimed use must outlive its proposal, and an auditor should still find last week's missions."""
 
 _COMMON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_PROVIDERS = ("OPENAI_", "ANTHROPIC_", "AZURE_", "AWS_", "GOOGLE_", "VERTEX", "GEMINI_", "MISTRAL_", "OLLAMA_", "LITELLM_")
-_PROVIDER_ENDINGS = ("_API_KEY", "_API_BASE", "_BASE_URL", "_PROXY", "_proxy")
+NO_CONFIG = ("--disable-config-file", "--disable-config-env", "--env-file", os.devnull)
+"""For Temporal's own command: what a person configured for another cluster does not touch the stack."""
 
 
 def specs(
@@ -58,7 +60,7 @@ def specs(
     Raises:
         CannotReach: The Temporal server is not installed.
     """
-    common = {name: environment[name] for name in _COMMON if name in environment} | {"PYTHONUNBUFFERED": "1"}
+    common = inherited(environment)
     made = [
         _temporal(layout, ports, common),
         *(_system(name, layout, ports, common) for name in SYSTEMS),
@@ -71,6 +73,11 @@ def specs(
         spec.name: Spec(spec.name, spec.command, {**spec.environment, **extra.get(spec.name, {})}, spec.healthy)
         for spec in made
     }
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every process gets of the caller's *environment*."""
+    return {name: environment[name] for name in _COMMON if name in environment} | {"PYTHONUNBUFFERED": "1"}
 
 
 def temporal_binary() -> str:
@@ -99,7 +106,7 @@ def _temporal(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
         "--sqlite-pragma": [f"{name}={value}" for name, value in PRAGMAS.items()],
     }
     flags = [part for option, values in options.items() for value in values for part in (option, value)]
-    command = (temporal_binary(), "server", "start-dev", "--ui-disable-news-fetch", *flags)
+    command = (temporal_binary(), "server", "start-dev", "--ui-disable-news-fetch", *NO_CONFIG, *flags)
     return Spec(TEMPORAL, command, common, serves(ports, NAMESPACE, frozenset(SEARCH_ATTRIBUTES)))
 
 
@@ -112,6 +119,8 @@ def _system(name: str, layout: Layout, ports: Ports, common: Mapping[str, str]) 
 
 def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str], environment: Mapping[str, str]) -> Spec:
     own = {"TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}", "TEMPORAL_NAMESPACE": NAMESPACE}
+    # Else a person's own config file for Temporal Cloud would ask for its key and TLS here.
+    own["TEMPORAL_CONFIG_FILE"] = os.devnull
     if "SAYSO_LOG_LEVEL" in environment:
         own["SAYSO_LOG_LEVEL"] = environment["SAYSO_LOG_LEVEL"]
     if role in (Role.READ, Role.COMMIT):
@@ -119,13 +128,9 @@ def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str],
     if role is Role.COMMIT:
         own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
     if role is Role.REASON:
-        own |= {name: value for name, value in environment.items() if _is_for_models(name)}
+        own |= for_models(environment)
     command = _python("workers.cli.main", "worker", "--role", role)
     return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, KINDS[role]))
-
-
-def _is_for_models(name: str) -> bool:
-    return name == "SAYSO_MODEL" or name.startswith(_PROVIDERS) or name.endswith(_PROVIDER_ENDINGS)
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:

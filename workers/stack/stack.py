@@ -21,7 +21,7 @@ from workers.stack.layout import NAMESPACE, Layout, prepare
 from workers.stack.lock import Lock
 from workers.stack.ports import HOST, Choice, Ports, choose
 from workers.stack.processes import Process, Spec, stop_all, stop_strays
-from workers.stack.specs import RETENTION, ROLES, SYSTEMS, TEMPORAL, specs, temporal_binary
+from workers.stack.specs import NO_CONFIG, RETENTION, ROLES, SYSTEMS, TEMPORAL, inherited, specs, temporal_binary
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.03
@@ -146,7 +146,7 @@ class Stack:
         self._wait([TEMPORAL])
         for role in ROLES:
             self.spawn(role)
-        _keep_history(ports)
+        _keep_history(ports, inherited(self._environment))
         self._wait(list(self._processes))
 
     def _wait(self, names: list[str]) -> None:
@@ -166,9 +166,11 @@ class Stack:
             time.sleep(POLL_SECONDS if waiting else 0)
 
 
-def _keep_history(ports: Ports) -> None:
+def _keep_history(ports: Ports, environment: Mapping[str, str]) -> None:
     command = [temporal_binary(), "operator", "namespace", "update", "--address", f"{HOST}:{ports.temporal}"]
-    command += ["--namespace", NAMESPACE, "--retention", RETENTION]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)  # noqa: S603
+    command += ["--namespace", NAMESPACE, "--retention", RETENTION, *NO_CONFIG]
+    done = subprocess.run(  # noqa: S603 (our own command)
+        command, env=environment, capture_output=True, text=True, timeout=START_SECONDS, check=False
+    )
     if done.returncode != 0:
         raise CannotReach(f"Temporal does not take the retention: {(done.stderr or done.stdout).strip()}")

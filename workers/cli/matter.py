@@ -1,6 +1,7 @@
 """
-A proposal as the command line finds it: in the mission's own history, opened, verified with the keys of the command's own
-bundle, and judged at this moment. What a mission or its search attributes say about it is only where to look.
+A matter: a proposal as the command line finds it. It is taken from the mission's own history, opened, verified with the keys
+of the command's own bundle, and judged at this moment. What a mission or its search attributes say about it is only where to
+look.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from pydantic import JsonValue
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from activities.errors import Unreachable
 from activities.histories import ServerHistories
 from approvals import queue
 from approvals.decision import Heard
@@ -22,6 +23,7 @@ from approvals.display import visible
 from approvals.proposal import Proposal, Seen, proposal_id
 from approvals.resolution import Resolution, State, resolve
 from approvals.settlement import Settlement, SettlementKind
+from audit.errors import AuditError
 from audit.judgement import Judgement, Law, decisions, docket_of, judge, signed_proposals
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
@@ -29,16 +31,9 @@ from policies.canonical import Digest
 from workers.cli.desk import Desk, missing
 from workers.errors import WrongUse
 
-_CLOSED = {
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
-}
 _ITS_OWN = ("run", "evidence", "card")
 """Checks without which a proposal is not this mission's, whoever signed it."""
+_WHOLE = len(proposal_id(Digest("0" * 64)))
 
 
 @dataclass(frozen=True)
@@ -70,11 +65,6 @@ class Matter:
         if self.answer is None or self.answer.kind is SettlementKind.PENDING:
             return True
         return self.answer.kind is SettlementKind.NOT_SENT and self.answer.retry_seconds is not None
-
-    @property
-    def over(self) -> bool:
-        """Whether the mission run is closed."""
-        return self.record.raw[-1].event_type in _CLOSED
 
     @property
     def standing(self) -> Resolution:
@@ -138,6 +128,25 @@ async def record_of(desk: Desk, mission_id: str, run_id: str) -> MissionRecord:
     return await ServerHistories(desk.client).read(mission_id, run_id)
 
 
+async def find_exactly(desk: Desk, text: str, command: str) -> Matter:
+    """
+    The proposal whose id is *text*, for a *command* that nobody confirms.
+
+    INVARIANT: what a mission says about itself chooses nothing here. Which proposal its id stands for is the mission worker's
+    to change between a review and a decision, and so is what a few first digits stand for.
+
+    Raises:
+        WrongUse: *text* is something else than a whole proposal id, or nothing that the gate signed has it.
+    """
+    if queue.is_prefix(text) and len(text) >= _WHOLE:
+        return await _among(desk, text, await queue.naming(desk.client, text))
+    meant = proposal_id((await find(desk, text)).digest)
+    raise WrongUse(
+        f"nobody is asked back here, so `{visible(text)}` is not enough to decide: "
+        f"run `sayso review {meant}`, then give `sayso {command}` the proposal id `{meant}`"
+    )
+
+
 async def find(desk: Desk, text: str) -> Matter:
     """
     The proposal that *text* names: a proposal id, or a mission id for its open or latest proposal.
@@ -153,9 +162,7 @@ async def find(desk: Desk, text: str) -> Matter:
         description = await described(desk, text)
     except WrongUse as error:
         if queue.is_prefix(text):
-            raise WrongUse(
-                f"no proposal begins with `{text}`; an earlier one of a mission is found by the mission's id"
-            ) from error
+            raise _none(text) from error
         raise
     record = await record_of(desk, description.id, description.run_id)
     claimed = queue.named(description.typed_search_attributes)
@@ -171,6 +178,8 @@ async def find(desk: Desk, text: str) -> Matter:
 
 
 async def _among(desk: Desk, prefix: str, rows: Sequence[queue.Waiting]) -> Matter:
+    if not rows:
+        raise _none(prefix)
     found: dict[Digest, Matter] = {}
     troubles: dict[str, str] = {}
     for row in rows:
@@ -188,8 +197,19 @@ async def _among(desk: Desk, prefix: str, rows: Sequence[queue.Waiting]) -> Matt
     raise WrongUse(f"mission `{visible(mission_id)}` names proposal `{prefix}`, and it is unverified: {visible(trouble)}")
 
 
+def _none(prefix: str) -> WrongUse:
+    return WrongUse(f"no proposal begins with `{prefix}`; an earlier one of a mission is found by the mission's id")
+
+
 async def matter_of(desk: Desk, row: queue.Waiting) -> Matter | str:
-    """The proposal that *row* names, verified, or why it is not."""
+    """The proposal that *row* names, verified, or why it is not: one bad run must not hide the others."""
     if row.proposal is None:
         return "it names no proposal"
-    return look(await record_of(desk, row.mission_id, row.run_id), Digest(row.proposal), desk.law)
+    try:
+        return look(await record_of(desk, row.mission_id, row.run_id), Digest(row.proposal), desk.law)
+    except AuditError as error:
+        return str(error)
+    except Unreachable as error:
+        if isinstance(error.__cause__, RPCError) and missing(error.__cause__):
+            return "its history is not on the server any more"
+        raise
