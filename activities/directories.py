@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from policies.directory import Directory
-from policies.load import load_directory
+from policies.load import load_directory, read_text
 
 
 class FileDirectories:
@@ -13,15 +13,11 @@ class FileDirectories:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._seen: tuple[bytes, Directory] | None = None
+        self._seen: tuple[str, Directory] | None = None
 
     def read(self) -> Directory:
         """The directory as the file says now. Raises BundleError."""
-        path = self._root / "directory.yaml"
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return load_directory(self._root)
-        if self._seen is None or self._seen[0] != content:
-            self._seen = (content, load_directory(self._root))
+        text = read_text(self._root / "directory.yaml")
+        if self._seen is None or self._seen[0] != text:
+            self._seen = (text, load_directory(self._root, text))
         return self._seen[1]

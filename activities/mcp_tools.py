@@ -40,8 +40,9 @@ _Job = tuple[Callable[[Client], Awaitable[Any]], "asyncio.Future[Any]"]
 class McpSession:
     """One open session under one token, run by its own task."""
 
-    def __init__(self, url: str, http: httpx2.AsyncClient) -> None:
+    def __init__(self, url: str, http: httpx2.AsyncClient, token: str) -> None:
         self._url = url
+        self._token = token
         self._http = http
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._run())
@@ -51,7 +52,7 @@ class McpSession:
         try:
             await self._ask(_nothing)
         except Exception as error:
-            raise Unreachable("the MCP server", self._url, reason(error)) from error
+            raise Unreachable("the MCP server", self._url, self._reason(error)) from error
 
     async def contract(self, tool: str) -> Contract | None:
         """What the server says the tool is now; None where it has none. Raises Unreachable."""
@@ -71,7 +72,7 @@ class McpSession:
         try:
             return await self._ask(listed)
         except Exception as error:
-            raise Unreachable("the MCP server", self._url, reason(error)) from error
+            raise Unreachable("the MCP server", self._url, self._reason(error)) from error
 
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Sends the call once. Raises Lost."""
@@ -82,8 +83,8 @@ class McpSession:
         try:
             result = await self._ask(called)
         except Exception as error:
-            raise Lost(f"`{tool}` at {self._url}", reason(error)) from error
-        return ToolAnswer(result=_content(result), failed=bool(result.is_error))
+            raise Lost(f"`{tool}` at {self._url}", self._reason(error)) from error
+        return ToolAnswer(result=without(self._token, _content(result)), failed=bool(result.is_error))
 
     async def close(self) -> None:
         """Ends the session. What was answered stays answered, whatever the connection does on its way out."""
@@ -91,6 +92,9 @@ class McpSession:
         await asyncio.wait([self._task], timeout=CONNECT_SECONDS)
         self._task.cancel()
         await asyncio.wait([self._task], timeout=CONNECT_SECONDS)
+
+    def _reason(self, error: BaseException) -> str:
+        return str(without(self._token, reason(error)))
 
     async def _ask(self, work: Callable[[Client], Awaitable[_T]]) -> _T:
         if self._task.done():
@@ -148,7 +152,7 @@ class McpTools:
             trust_env=False,
             verify=self._tls,
         ) as http:
-            session = McpSession(integration.url, http)
+            session = McpSession(integration.url, http, token)
             try:
                 await session.opened()
                 yield session
@@ -162,6 +166,18 @@ def reason(error: BaseException) -> str:
         error = error.exceptions[0]
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
+def without(token: str, value: JsonValue) -> JsonValue:
+    """*value* with `[token]` wherever a server gave *token* back: no secret is ever recorded."""
+    match value:
+        case str():
+            return value.replace(token, "[token]") if token else value
+        case list():
+            return [without(token, item) for item in value]
+        case dict():
+            return {str(without(token, key)): without(token, item) for key, item in value.items()}
+    return value
 
 
 def _content(result: CallToolResult) -> JsonValue:

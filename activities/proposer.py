@@ -12,28 +12,34 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from activities.actions import action_of, effect_of
 from activities.errors import TokenRefused, Unreachable
 from activities.gate import Ports, verified_receipt
 from activities.ports import Here
-from approvals.card import Card, render
+from approvals.card import render
 from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import MAX_NARRATION, Prior, PriorKind, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
 from audit.judgement import Law, announced, principals_of, reset_trouble, signed_proposals
 from audit.record import MissionRecord
-from policies.action import Action, Principals
+from policies.action import MAX_ARGUMENTS, Action, Principals
 from policies.bundle import Bundle
-from policies.canonical import Digest, readable, settled
+from policies.canonical import Digest, canonical, digest, readable
 from policies.catalogue import Effect
+from policies.directory import Person
 from policies.errors import BundleError, CanonicalError
 from policies.model import Recorded
-from policies.requirement import Requirement, shortfall
+from policies.requirement import Assurance, Requirement, shortfall
 from policies.ruling import Finding, Outcome, Ruling
 
 MAX_SEEN = 50
 ARGUMENTS_STAND = 6
 """How deep arguments stand in a proposal, at most."""
+MAX_PRIOR = 20
+"""So many earlier proposals are on a card."""
+MAX_PRIOR_ARGUMENTS = 2048
+MAX_WORDS = 2000
 NO_CARD = Digest("0" * 64)
 
 
@@ -95,27 +101,22 @@ class Proposer:
 
     def _action(self, asked: _Asked) -> Action | Finding:
         request = asked.request
-        found = self._bundle.catalogue.find(request.operation)
-        if found is None:
-            words = f"`{request.operation[:100]}` is not in the integrations catalogue; nothing unlisted is called"
-            return Finding(check="classified", holds=False, words=words)
-        name, integration, operation = found
-        if operation.effect is Effect.READ:
+        catalogue, mission = self._bundle.catalogue, asked.record.started.mission
+        if effect_of(catalogue, request.operation) is Effect.READ:
             words = f"`{request.operation}` is a read; call it with `self.read`"
             return Finding(check="classified", holds=False, words=words)
-        try:
-            arguments, step = settled(dict(request.arguments), ARGUMENTS_STAND), settled(request.step)
-        except CanonicalError as error:
-            return Finding(check="arguments", holds=False, words=f"the arguments have no single form: {error}")
-        return Action(
-            mission=asked.record.started.mission,
-            step=str(step),
-            integration=name,
-            endpoint=integration.url,
+        action = action_of(
+            catalogue,
+            mission,
+            step=request.step,
             operation=request.operation,
-            contract=operation.contract,
-            arguments=arguments if isinstance(arguments, dict) else {},
+            arguments=request.arguments,
+            depth=ARGUMENTS_STAND,
         )
+        if isinstance(action, Action) and len(canonical(dict(action.arguments))) > MAX_ARGUMENTS:
+            words = f"the arguments are larger than {MAX_ARGUMENTS} bytes; pass a reference to what is large"
+            return Finding(check="arguments", holds=False, words=words)
+        return action
 
     async def _drift(self, action: Action) -> Finding:
         integration = self._bundle.catalogue.integrations[action.integration]
@@ -146,30 +147,35 @@ class Proposer:
             gate=self._signer.kid,
             card=NO_CARD,
         )
-        card: Card = render(draft)
-        proposal = draft.model_copy(update={"card": card.digest})
-        return seal(Kind.PROPOSAL, proposal.model_dump(mode="json"), self._signer)
+        try:
+            proposal = draft.model_copy(update={"card": render(draft).digest})
+            return seal(Kind.PROPOSAL, proposal.model_dump(mode="json"), self._signer)
+        except CanonicalError as error:
+            words = f"no proposal can be made of it: it {error.reason}"
+            return self._refuse(asked, [Finding(check="proposal", holds=False, words=words)])
 
     async def _prior(self, record: MissionRecord, law: Law) -> tuple[Prior, ...]:
         """What the `use` workflows say about this mission's earlier proposals, whatever the mission says."""
         listed = []
-        for digest, found in signed_proposals(record, law).items():
-            use = await self._ports.uses.find(digest)
+        for name, found in signed_proposals(record, law).items():
+            use = await self._ports.uses.find(name)
             receipts = [verified_receipt(signed, law) for signed in use.receipts] if use else []
             # A use that somebody deleted is still announced in the mission's own history.
-            taken = use is not None or announced(record, digest, law)
+            taken = use is not None or announced(record, name, law)
             kind = PriorKind.UNKNOWN if taken else PriorKind.NOT_USED
-            if any(receipt is not None and receipt.proposal == digest for receipt in receipts):
+            if any(receipt is not None and receipt.proposal == name for receipt in receipts):
                 kind = PriorKind.RECEIPT
             action = found.proposal.action
-            listed.append(Prior(proposal=digest, operation=action.operation, arguments=action.arguments, kind=kind))
-        return tuple(listed)
+            listed.append(Prior(proposal=name, operation=action.operation, arguments=_short(action.arguments), kind=kind))
+        # What was done, or may have been, is not pushed off the card by proposals that came to nothing.
+        most_telling = sorted(reversed(listed), key=lambda prior: prior.kind is PriorKind.NOT_USED)[:MAX_PRIOR]
+        return tuple(prior for prior in listed if prior in most_telling)
 
     def _refuse(self, asked: _Asked, findings: list[Finding]) -> Signed:
         refusal = Refusal(
             operation=readable(asked.request.operation)[:200],
             step=readable(asked.request.step)[:200],
-            findings=tuple(finding.model_copy(update={"words": readable(finding.words)}) for finding in findings),
+            findings=tuple(finding.model_copy(update={"words": readable(finding.words[:MAX_WORDS])}) for finding in findings),
             at=asked.now,
         )
         return seal(Kind.REFUSAL, refusal.model_dump(mode="json"), self._signer)
@@ -198,13 +204,27 @@ def _meetable(action: Action, requirement: Requirement, asked: _Asked) -> Findin
     able = {
         who: frozenset(person.groups)
         for who, person in law.directory.people.items()
-        if law.bundle.rulebook.may_approve(who, draft, law.directory).holds
+        if _can_sign(person, requirement, asked.now) and law.bundle.rulebook.may_approve(who, draft, law.directory).holds
     }
     missing = shortfall(requirement.rules, able)
     words = "the directory has the people it needs"
     if missing:
         words = f"nobody could meet what policy asks for: the directory lacks {', '.join(missing)} who may decide this"
     return Finding(check="meetable", holds=not missing, words=words)
+
+
+def _can_sign(person: Person, requirement: Requirement, now: datetime) -> bool:
+    """Whether *person* could give a decision of the assurance that is asked for."""
+    attested = requirement.assurance is Assurance.ATTESTED and bool(person.principals)
+    return attested or any(key.trouble(now) is None for key in person.keys)
+
+
+def _short(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """*arguments* for a later card; large ones as their size and digest, so that many fit."""
+    size = len(canonical(arguments))
+    if size <= MAX_PRIOR_ARGUMENTS:
+        return arguments
+    return {"not shown here": f"{size} bytes", "digest": digest("arguments", arguments)}
 
 
 def _seen(record: MissionRecord) -> tuple[Seen, ...]:

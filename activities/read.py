@@ -6,17 +6,16 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.actions import action_of, effect_of
 from activities.edge import here, mapped
 from activities.errors import NotPermitted
 from activities.heartbeat import beating
 from activities.ports import Tokens, Tools
 from policies.action import Action, MissionRef, Principals
 from policies.bundle import Bundle
-from policies.canonical import settled
 from policies.catalogue import Effect
-from policies.errors import CanonicalError
 from policies.model import Recorded
-from policies.ruling import Outcome
+from policies.ruling import Finding, Outcome
 
 
 class ReadRequest(Recorded):
@@ -70,25 +69,13 @@ class ReadActivities:
         return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed)
 
     def _action(self, request: ReadRequest) -> Action:
-        found = self._bundle.catalogue.find(request.operation)
-        if found is None:
-            raise NotPermitted(f"`{request.operation}` is not in the integrations catalogue; nothing unlisted is called")
-        name, integration, operation = found
-        if operation.effect is Effect.COMMIT:
+        catalogue = self._bundle.catalogue
+        if effect_of(catalogue, request.operation) is Effect.COMMIT:
             raise NotPermitted(f"`{request.operation}` changes state; it leaves only through `self.commit` and the gate")
-        try:
-            arguments = settled(dict(request.arguments))
-        except CanonicalError as error:
-            raise NotPermitted(f"the arguments of `{request.operation}` have no single form: {error}") from error
-        return Action(
-            mission=_mission(),
-            step="read",
-            integration=name,
-            endpoint=integration.url,
-            operation=request.operation,
-            contract=operation.contract,
-            arguments=arguments if isinstance(arguments, dict) else {},
-        )
+        action = action_of(catalogue, _mission(), step="read", operation=request.operation, arguments=request.arguments)
+        if isinstance(action, Finding):
+            raise NotPermitted(action.words)
+        return action
 
 
 def _mission() -> MissionRef:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +16,15 @@ from temporalio.exceptions import ApplicationError
 
 from activities.edge import mapped
 from activities.heartbeat import beating
+from policies.bundle import NOTHING_ELSE
 from policies.canonical import parse
 from policies.errors import CanonicalError
 from policies.model import Recorded
 
+MAX_SCHEMA = 64 * 1024
+MAX_NODES = 5000
+"""So many places a schema may have once every reference in it is followed; one that refers to itself has no end of them."""
+MAX_ANSWER = 64 * 1024
 PROMPTS = Path(__file__).parent / "prompts"
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
 
@@ -71,14 +78,17 @@ class ReasonActivities:
             ApplicationError: `UnknownPurpose` (final); `Unreachable` and `Misshapen` (retried).
         """
         prompt = _prompt(request.purpose)
+        _check_schema(request.result_schema)
         with mapped():
             async with beating():
                 answer = await self._models.complete(prompt, request)
+                # In a thread: heartbeats go on, whatever schema and answer make of it.
+                result = await asyncio.to_thread(_shaped, answer, request.result_schema)
         return Reasoned(
             purpose=request.purpose,
             model=answer.model,
             rule_based=answer.rule_based,
-            result=_shaped(answer, request.result_schema),
+            result=result,
         )
 
 
@@ -89,12 +99,43 @@ def _prompt(purpose: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def _check_schema(schema: dict[str, JsonValue]) -> None:
+    """A mission names the shape it wants; it does not make this worker fetch, or work for ever."""
+    text = json.dumps(schema)
+    outside = [ref for ref in re.findall(r'"\$(?:dynamicR|r)ef": "([^"]*)"', text) if not ref.startswith("#")]
+    if outside or '"pattern' in text or len(text) > MAX_SCHEMA or _endless(schema):
+        words = "the result schema refers elsewhere or to itself, holds patterns, or is too large"
+        raise ApplicationError(words, type="UnfitSchema", non_retryable=True)
+
+
+def _endless(schema: JsonValue) -> bool:
+    """Whether a walk through *schema* that follows its references has more than MAX_NODES places, or no end."""
+    todo, places = [schema], 0
+    while todo and places <= MAX_NODES:
+        node, places = todo.pop(), places + 1
+        match node:
+            case list():
+                todo += node
+            case dict():
+                todo += node.values()
+                todo += [_named(ref, schema) for key, ref in node.items() if key in ("$ref", "$dynamicRef")]
+    return places > MAX_NODES
+
+
+def _named(ref: JsonValue, schema: JsonValue) -> JsonValue:
+    for part in str(ref).removeprefix("#").split("/")[1:]:
+        schema = schema.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(schema, dict) else None
+    return schema
+
+
 def _shaped(answer: ModelAnswer, schema: dict[str, JsonValue]) -> JsonValue:
+    if len(answer.text) > MAX_ANSWER:
+        raise ApplicationError(f"`{answer.model}` answered with more than {MAX_ANSWER} characters", type="Misshapen")
     try:
         value = parse(_inner(answer.text))
     except CanonicalError as error:
         raise ApplicationError(f"`{answer.model}` did not answer with JSON: {error}", type="Misshapen") from error
-    errors = list(Draft202012Validator(schema).iter_errors(value))
+    errors = list(Draft202012Validator(schema, registry=NOTHING_ELSE).iter_errors(value))
     if errors:
         where = errors[0].json_path
         raise ApplicationError(f"`{answer.model}` answered another shape at `{where}`", type="Misshapen")

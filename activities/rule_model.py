@@ -10,7 +10,7 @@ from litellm import ModelResponse
 from litellm.llms.custom_llm import CustomLLM
 
 _AMOUNT = re.compile(r"(\d{1,9})[.,](\d{2})\s*([A-Z]{3})")
-WINDOW_DAYS = 30
+_WINDOW = re.compile(r"refund window is (\d{1,4}) days")
 
 
 class RuleModel(CustomLLM):
@@ -23,19 +23,28 @@ class RuleModel(CustomLLM):
 
 
 def assess(inputs: dict[str, Any]) -> dict[str, Any]:
-    """`RefundFinding` as data, from `ticket` and `order`."""
+    """`RefundFinding` as data, from `ticket`, `order` and `terms`."""
     order, text = inputs["order"], inputs["ticket"]["text"]
     days, paid = order["days_since_delivery"], order["paid_minor"] - order.get("refunded_minor", 0)
     asked = _asked(text, order["currency"]) or paid
-    if days > WINDOW_DAYS:
-        reason = f"Delivered {days} days ago; the terms allow {WINDOW_DAYS} days."
+    window = _window(inputs.get("terms", {}).get("passages", []))
+    if window is None:
+        return {"refundable": False, "amount_minor": 0, "reason": "The terms that were found name no refund window."}
+    if days > window:
+        reason = f"Delivered {days} days ago; the terms allow {window} days."
         return {"refundable": False, "amount_minor": 0, "reason": reason}
     amount = min(asked, paid)
     if amount <= 0:
         return {"refundable": False, "amount_minor": 0, "reason": "Everything that was paid has been refunded already."}
     capped = " The customer asked for more than was paid." if asked > paid else ""
-    reason = f"Delivered {days} days ago, within the {WINDOW_DAYS} days of the terms.{capped}"
+    reason = f"Delivered {days} days ago, within the {window} days of the terms.{capped}"
     return {"refundable": True, "amount_minor": amount, "reason": reason}
+
+
+def _window(passages: list[dict[str, Any]]) -> int | None:
+    """Days, as the first passage that names them says."""
+    named = (_WINDOW.search(passage["text"]) for passage in passages)
+    return next((int(match[1]) for match in named if match), None)
 
 
 def _asked(text: str, currency: str) -> int | None:

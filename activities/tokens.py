@@ -2,7 +2,7 @@
 Access tokens from the issuer, by client credentials.
 
 A commit's token names one operation with its exact arguments (RFC 9396), one resource (RFC 8707), and lives for seconds.
-Scope tokens are kept until shortly before they lapse; operation tokens never are.
+Scope tokens are kept for a minute, or until shortly before they lapse; operation tokens never are.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from policies.catalogue import Integration
 
 TIMEOUT_SECONDS = 5.0
 SPARE_SECONDS = 30.0
+KEPT_SECONDS = 60.0
+"""So long at most: what the issuer took back, or a server no longer takes, is asked for anew soon."""
 
 
 class IssuerTokens:
@@ -45,7 +47,7 @@ class IssuerTokens:
         if kept is not None and time.monotonic() < kept[0]:
             return kept[1]
         token, seconds = await self._ask({"scope": scope, "resource": integration.resource})
-        self._kept[(integration.resource, scope)] = (time.monotonic() + seconds - SPARE_SECONDS, token)
+        self._kept[(integration.resource, scope)] = (time.monotonic() + min(seconds - SPARE_SECONDS, KEPT_SECONDS), token)
         return token
 
     async def for_action(self, integration: Integration, action: Action) -> str:
@@ -56,7 +58,7 @@ class IssuerTokens:
             "actions": [action.tool],
             "arguments": dict(action.arguments),
         }
-        form = {"resource": integration.resource, "authorization_details": json.dumps([details])}
+        form = {"resource": integration.resource, "authorization_details": json.dumps([details], ensure_ascii=False)}
         return (await self._ask(form))[0]
 
     async def _ask(self, form: dict[str, str]) -> tuple[str, float]:

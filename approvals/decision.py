@@ -8,7 +8,7 @@ principal on its event, else `claimed`. Here a decision is only read; what it is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pydantic import JsonValue, ValidationError
@@ -24,6 +24,8 @@ from policies.model import Recorded, Written
 TYP = "sayso-decision+jws"
 SIGNAL = "decide"
 MAX_REASON = 2000
+CLOCK_SKEW = timedelta(minutes=2)
+"""How far a signer's clock may run ahead of the server's."""
 
 
 class Verdict(StrEnum):

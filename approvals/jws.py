@@ -118,8 +118,8 @@ def verify(token: Token, typ: str, key: PublicKey) -> None:
         raise SignatureError(f"is a `{token.header.get('typ')}`, not a `{typ}`")
     if token.header.keys() != {"alg", "typ", "kid"} or token.kid != key.kid:
         raise SignatureError("carries a header that Sayso does not know")
-    public = OKPKey.import_key({"kty": "OKP", "crv": ALGORITHM, "x": key.x})
     try:
+        public = OKPKey.import_key({"kty": "OKP", "crv": ALGORITHM, "x": key.x})
         jws.deserialize_compact(token.text, public, algorithms=[ALGORITHM])
     except (JoseError, ValueError) as error:
         raise SignatureError(f"is not signed by key `{key.kid}`") from error

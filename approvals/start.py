@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue, ValidationError
 
-from approvals.decision import moment
+from approvals.decision import CLOCK_SKEW, moment
 from approvals.errors import SignatureError
 from approvals.jws import Signer, take_apart, verify
 from policies.canonical import Digest, digest
@@ -16,7 +16,6 @@ from policies.model import Written
 TYP = "sayso-start+jws"
 MEMO = "sayso_start"
 LIFETIME = timedelta(minutes=5)
-CLOCK_SKEW = timedelta(minutes=2)
 
 
 class Start(Written):

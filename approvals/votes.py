@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from approvals.decision import MAX_REASON, TYP, Decision, Heard, Verdict, moment, read
+from approvals.decision import CLOCK_SKEW, MAX_REASON, TYP, Decision, Heard, Verdict, moment, read
 from approvals.errors import SignatureError, UnreadableError
 from approvals.jws import verify
 from approvals.proposal import Proposal
@@ -23,8 +23,6 @@ from policies.model import Recorded
 from policies.requirement import Assurance
 from policies.rulebook import Rulebook
 
-CLOCK_SKEW = timedelta(minutes=2)
-"""How far an approver's clock may run ahead of the server's."""
 MAX_NAME = 200
 MAX_WORDS = 500
 

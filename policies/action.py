@@ -7,6 +7,9 @@ from pydantic import JsonValue
 from policies.canonical import Digest, digest
 from policies.model import Recorded
 
+MAX_ARGUMENTS = 8 * 1024
+"""Bytes of arguments that a proposal may carry: they travel in a token request and in a token, and servers bound both."""
+
 
 class MissionRef(Recorded):
     """Which mission run something belongs to, as the server names it."""

@@ -6,14 +6,22 @@ from dataclasses import dataclass
 
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from policies.action import Action, Principals
 from policies.canonical import Digest
 from policies.catalogue import Catalogue, Effect
 from policies.contract import Contract
 from policies.directory import Directory
+from policies.errors import CanonicalError
 from policies.rulebook import Rulebook
 from policies.ruling import Finding, Outcome, Ruling
+
+MAX_ERRORS = 10
+"""So many misfits of arguments are told."""
+NOTHING_ELSE: Registry = Registry()
+"""Schemas refer to themselves alone: a `$ref` elsewhere is never fetched."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,12 @@ class Bundle:
             return Finding(check="contract", holds=False, words=f"`{operation}` is not in the integrations catalogue")
         if served is None:
             return Finding(check="contract", holds=False, words=f"the server no longer offers `{operation}`")
-        if served.digest != found[2].contract:
+        try:
+            same = served.digest == found[2].contract
+        except CanonicalError as error:
+            words = f"`{operation}` changed on the server to something without a single form: {error}"
+            return Finding(check="contract", holds=False, words=words)
+        if not same:
             words = f"`{operation}` is not what was pinned: its name, description or input schema changed on the server"
             return Finding(check="contract", holds=False, words=words)
         return Finding(check="contract", holds=True, words=f"`{operation}` is what was pinned")
@@ -85,8 +98,11 @@ class Bundle:
 
 def argument_trouble(contract: Contract, arguments: dict[str, JsonValue]) -> str | None:
     """Why *arguments* do not fit the contract's input schema, or None."""
-    validator = Draft202012Validator(contract.input_schema)
-    errors = sorted(validator.iter_errors(arguments), key=lambda error: list(map(str, error.path)))
+    validator = Draft202012Validator(contract.input_schema, registry=NOTHING_ELSE)
+    try:
+        errors = sorted(validator.iter_errors(arguments), key=lambda error: list(map(str, error.path)))[:MAX_ERRORS]
+    except (Unresolvable, RecursionError) as error:
+        return f"the arguments cannot be judged: the contract's input schema is not whole ({type(error).__name__})"
     if not errors:
         return None
     return "the arguments do not fit the contract: " + "; ".join(_words(error.json_path, error.message) for error in errors)

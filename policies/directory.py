@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-
 from functools import cached_property
 
 from pydantic import Field, model_validator
@@ -24,7 +23,7 @@ class Person(Written):
 
 
 class Service(Written):
-    """A process. It may own missions; it never decides."""
+    """A process. It never decides, and owns no missions."""
 
     name: str
     keys: tuple[PublicKey, ...] = ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from policies.model import Written
 
@@ -19,6 +20,15 @@ class PublicKey(Written):
     not_after: AwareDatetime | None = None
     revoked: bool = False
     """A revoked key is void for everything it ever signed that is not yet used."""
+
+    @field_validator("x")
+    @classmethod
+    def _one_form(cls, x: str) -> str:
+        # The last digit has spare bits: another text for the same key would be a second name for it.
+        key = base64.urlsafe_b64decode(x + "=")
+        if base64.urlsafe_b64encode(key).decode().rstrip("=") != x or not any(key):
+            raise ValueError("is not the base64url form of an Ed25519 key")
+        return x
 
     def trouble(self, at: datetime) -> str | None:
         """Why the key is not good at *at*, or None."""

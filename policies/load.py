@@ -42,7 +42,7 @@ def load(root: Path) -> Bundle:
         raise BundleError(f"`{root}`", "is not a directory with a policy bundle; set SAYSO_POLICIES or run `sayso up`")
     catalogue = _catalogue(root)
     directory = load_directory(root)
-    text = "\n".join(_read(path) for path in sorted(root.glob("*.cedar")))
+    text = "\n".join(read_text(path) for path in sorted(root.glob("*.cedar")))
     if not text.strip():
         raise BundleError(f"`{root}`", "holds no `*.cedar` file; without a policy nothing is permitted")
     return Bundle(
@@ -53,14 +53,17 @@ def load(root: Path) -> Bundle:
     )
 
 
-def load_directory(root: Path) -> Directory:
+def load_directory(root: Path, text: str | None = None) -> Directory:
     """
     The approver directory alone, read anew.
+
+    Args:
+        text: Instead of the file's content, for a caller that has read it.
 
     Raises:
         BundleError: Missing, unreadable or not coherent.
     """
-    return _model(root / "directory.yaml", Directory)
+    return _model(root / "directory.yaml", Directory, text)
 
 
 def _catalogue(root: Path) -> Catalogue:
@@ -84,7 +87,7 @@ def _catalogue(root: Path) -> Catalogue:
 
 def _contracts(path: Path) -> dict[str, Contract]:
     try:
-        listed = parse(_read(path))
+        listed = parse(read_text(path))
         if not isinstance(listed, list):
             raise BundleError(f"`{path.name}`", "is not a list of contracts")
         return {contract.name: contract for contract in (Contract.model_validate(item) for item in listed)}
@@ -94,9 +97,9 @@ def _contracts(path: Path) -> dict[str, Contract]:
         raise BundleError(f"`{path.name}`", str(error)) from error
 
 
-def _model(path: Path, kind: type[_Model]) -> _Model:
+def _model(path: Path, kind: type[_Model], text: str | None = None) -> _Model:
     try:
-        content = yaml.load(_read(path), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+        content = yaml.load(read_text(path) if text is None else text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
         return kind.model_validate(content)
     except yaml.YAMLError as error:
         raise BundleError(f"`{path.name}`", f"is not YAML ({error})".replace("\n", " ")) from error
@@ -109,6 +112,8 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
+        if not all(isinstance(key, str) for key in keys):
+            raise yaml.YAMLError(f"a key in line {node.start_mark.line + 1} is not plain text")
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
             raise yaml.YAMLError(f"key `{twice[0]}` is given twice in line {node.start_mark.line + 1}")
@@ -116,7 +121,8 @@ class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
         return mapping
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of *path*. Raises BundleError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

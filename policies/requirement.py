@@ -13,6 +13,8 @@ from policies.model import Recorded
 
 _RULE = re.compile(r"\s*([a-z][a-z0-9-]*)\s*:\s*([1-9][0-9]?)\s*")
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+MAX_EXPIRY = 14 * 86400
+"""Seconds. A proposal expires long before a server may forget, 30 days after its use closed, that it was used."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

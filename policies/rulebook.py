@@ -20,7 +20,7 @@ from policies.action import Action, Principals
 from policies.catalogue import Catalogue, Effect
 from policies.directory import Directory
 from policies.errors import BundleError
-from policies.requirement import Assurance, Requirement, Rule, joined, parse_duration, parse_rules
+from policies.requirement import MAX_EXPIRY, Assurance, Requirement, Rule, duration_words, joined, parse_duration, parse_rules
 from policies.ruling import Finding
 from policies.schema import ArgumentError, CedarSchema
 
@@ -186,9 +186,12 @@ class Rulebook:
         assurance = annotations.get("assurance", Assurance.SIGNED)
         if assurance not in (Assurance.SIGNED, Assurance.ATTESTED):
             raise BundleError(where, f"`@assurance` is `signed` or `attested`, not `{assurance}`")
+        expires_seconds = parse_duration(annotations["expires"], where)
+        if expires_seconds > MAX_EXPIRY:
+            raise BundleError(where, f'@expires("{annotations["expires"]}") is longer than {duration_words(MAX_EXPIRY)}')
         return Requirement(
             rules=rules,
-            expires_seconds=parse_duration(annotations["expires"], where),
+            expires_seconds=expires_seconds,
             assurance=Assurance(assurance),
         )
 
