@@ -14,6 +14,7 @@ from policies.contract import Contract
 from policies.directory import Directory
 from policies.rulebook import Rulebook
 from policies.ruling import Finding, Outcome, Ruling
+from policies.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Bundle:
     catalogue: Catalogue
     directory: Directory
     rulebook: Rulebook
+    scenarios: tuple[Scenario, ...] = ()
+    """What this bundle is expected to answer; see `approvals.rehearsal`. It decides nothing."""
 
     def rule(self, action: Action, principals: Principals, directory: Directory) -> Ruling:
         """Policy's answer for *action*. Whatever cannot be judged is forbidden, with every reason that was found."""
