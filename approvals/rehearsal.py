@@ -79,8 +79,7 @@ def set_stage(bundle: Bundle, make_key: Callable[[str], Signer]) -> Stage:
         for who, person in bundle.directory.people.items()
     }
     services = {
-        who: service.model_copy(update={"keys": (signers[who].public(),)})
-        for who, service in bundle.directory.services.items()
+        who: service.model_copy(update={"keys": (signers[who].public(),)}) for who, service in bundle.directory.services.items()
     }
     update = {"people": people, "services": services, "gates": (make_key(GATE).public(),)}
     return Stage(bundle, bundle.directory.model_copy(update=update), signers, make_key("rehearsal stranger"))
