@@ -54,4 +54,6 @@ def of_settlement(settlement: Settlement) -> Outcome:
         kind = OutcomeKind.FAILED if receipt.failed else OutcomeKind.COMMITTED
         said: tuple[str, ...] = (str(receipt.result),) if receipt.failed else ()
         return Outcome(kind=kind, proposal=settlement.proposal, reasons=said, result=receipt.result)
-    return Outcome(kind=_KINDS.get(settlement.kind, OutcomeKind.UNKNOWN), proposal=settlement.proposal, reasons=settlement.reasons())
+    return Outcome(
+        kind=_KINDS.get(settlement.kind, OutcomeKind.UNKNOWN), proposal=settlement.proposal, reasons=settlement.reasons()
+    )

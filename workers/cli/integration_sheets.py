@@ -64,8 +64,9 @@ def difference_text(tool: Tool) -> str:
     lines = [_line(tool)]
     if tool.served is not None:
         for line in difference(tool.pinned, tool.served):
-            body = line.lstrip(" ")
-            lines.append("  " + " " * min(len(line) - len(body), 40) + visible(body))
+            body = line[1:].lstrip(" ")
+            indent = len(line) - 1 - len(body)
+            lines.append(f"  {line[:1]}{' ' * min(indent, 40)}{visible(body)}")
     return "\n".join(lines)
 
 

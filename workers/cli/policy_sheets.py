@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from difflib import ndiff
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +73,7 @@ def diff_text(found: Sequence[Change]) -> str:
     """What changes, grouped; long texts whole, one under the other."""
     if not found:
         return "nothing changes: every scenario is answered as before"
-    lines: list[str] = []
-    for change in found:
-        what = f" {change.what}" if change.what else ""
-        title = f"{change.kind} `{visible(change.name)}`{visible(what)}"
-        if change.kind != "policy" and change.old is not None and change.new is not None:
-            lines.append(f"~ {title}: {visible(change.old) or 'none'} -> {visible(change.new) or 'none'}")
-            continue
-        sign = "+" if change.old is None else "-" if change.new is None else "~"
-        lines.append(f"{sign} {title}")
-        lines += [f"    - {line}" for line in _lines(change.old or "")]
-        lines += [f"    + {line}" for line in _lines(change.new or "")]
+    lines = [line for change in found for line in _changed(change)]
     answers = {change.name for change in found if change.kind == "scenario"}
     return "\n".join([*lines, f"{_count(len(answers), 'scenario')} answered otherwise"])
 
@@ -119,6 +110,23 @@ def explain_text(found: Explanation) -> str:
     if ruling.requirement is not None:
         branches.append(Branch(f"needs {visible(ruling.requirement.words())}", tuple(_people(found))))
     return drawn(Branch(title, tuple(branches)))
+
+
+def _changed(change: Change) -> Iterator[str]:
+    title = f"{change.kind} `{visible(change.name)}`" + (f" {visible(change.what)}" if change.what else "")
+    if change.kind == "policy":
+        yield f"{_sign(change)} {title}"
+        for line in ndiff(_lines(change.old or ""), _lines(change.new or "")):
+            if not line.startswith("?"):
+                yield f"    {line}".rstrip()
+    elif change.old is None or change.new is None:
+        yield f"{_sign(change)} {title}: {visible(change.old or change.new or 'none')}"
+    else:
+        yield f"~ {title}: {visible(change.old) or 'none'} -> {visible(change.new) or 'none'}"
+
+
+def _sign(change: Change) -> str:
+    return "+" if change.old is None else "-" if change.new is None else "~"
 
 
 def _whose(found: Explanation) -> str:
