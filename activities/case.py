@@ -18,6 +18,7 @@ from policies.canonical import Digest, digest, readable
 from policies.ruling import Finding
 
 RETRY_SECONDS = 5.0
+MAX_RETRY_SECONDS = 300.0
 REFUSED_BYTES = 64 * 1024
 PERMANENT = {"proposal", "run", "reset", "cancelled", "evidence", "card"}
 """Checks that no waiting mends."""
@@ -59,7 +60,13 @@ class Case:
             return self.answer(judgement.settled.kind, Finding(check="settled", holds=False, words=words))
         if judgement.resolution is not None and judgement.resolution.state is not State.APPROVED:
             return self.answer(ENDINGS[judgement.resolution.state], *self._ending(judgement.resolution))
-        return self.answer(SettlementKind.NOT_SENT, retry=RETRY_SECONDS)
+        return self.answer(SettlementKind.NOT_SENT, retry=self._retry())
+
+    def _retry(self) -> float:
+        """When to ask again, longer each time: every question leaves a dozen events, and a history has room for 51,200."""
+        bodies = (entry.signed.body for entry in self.record.entries(Kind.SETTLEMENT))
+        tries = sum(body.get("kind") == SettlementKind.NOT_SENT and body.get("proposal") == self.digest for body in bodies)
+        return min(RETRY_SECONDS * (1 << min(tries, 10)), MAX_RETRY_SECONDS)
 
     def _ending(self, resolution: Resolution) -> tuple[Finding, ...]:
         """Why the people's say-so does not stand, as findings."""
@@ -69,14 +76,14 @@ class Case:
                 words = [f"the proposal expired at {at}"]
             case State.DENIED | State.REVOKED:
                 denied = [vote for vote in resolution.votes if vote.counts and vote.verdict is Verdict.DENY]
-                words = [f"{vote.who} denied it: {vote.reason or 'no reason given'}" for vote in denied]
+                words = [f"{vote.by} denied it: {vote.reason or 'no reason given'}" for vote in denied]
             case _:
                 words = []
         return tuple(Finding(check="resolution", holds=False, words=line) for line in words)
 
     def not_sent(self, finding: Finding) -> Signed:
         """The answer to trouble before sending: the approval stands."""
-        return self.answer(SettlementKind.NOT_SENT, finding, retry=RETRY_SECONDS)
+        return self.answer(SettlementKind.NOT_SENT, finding, retry=self._retry())
 
     def unknown(self, *findings: Finding) -> Signed:
         """The answer where the use is taken and no outcome is known."""

@@ -8,6 +8,7 @@ arguments themselves, which are shown whole, escaped and labelled as what will b
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -17,6 +18,8 @@ from approvals.display import visible, visible_json
 from approvals.proposal import Proposal
 from policies.canonical import Digest, digest
 from policies.model import Recorded
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Line(Recorded):
@@ -78,14 +81,17 @@ def _facts(proposal: Proposal) -> list[Line]:
 def _arguments(value: JsonValue, path: str = "") -> list[Line]:
     match value:
         case dict() if value:
-            return [
-                line
-                for key in sorted(value)
-                for line in _arguments(value[key], f"{path}.{visible(key)}" if path else visible(key))
-            ]
+            return [line for key in sorted(value) for line in _arguments(value[key], _below(path, key))]
         case list() if value:
             return [line for index, item in enumerate(value) for line in _arguments(item, f"{path}[{index}]")]
     return [Line(label=path or "(none)", text=visible_json(value))]
+
+
+def _below(path: str, key: str) -> str:
+    """The path of *key*. One that could be read as a path itself stands in quotes: `a.b` is never `a["b"]`."""
+    if not _PLAIN_KEY.fullmatch(key):
+        return f"{path}[{visible_json(key)}]"
+    return f"{path}.{key}" if path else key
 
 
 def as_text(card: Card, width: int = 100) -> str:
@@ -128,7 +134,8 @@ def _table(lines: tuple[Line, ...]) -> list[str]:
 
 def _code(text: str) -> str:
     # A backtick would end the code span and a bar the table cell; both are shown by their escape.
-    return "`" + text.replace("`", "\\u0060").replace("|", "\\u007c") + "`"
+    # Nothing at all would make two backticks, which open another span.
+    return "`" + (text.replace("`", "\\u0060").replace("|", "\\u007c") or " ") + "`"
 
 
 def _column(lines: tuple[Line, ...], column: int, width: int) -> list[str]:

@@ -63,6 +63,11 @@ class Vote(Recorded):
         """Whether nothing was found against it."""
         return not self.refused
 
+    @property
+    def by(self) -> str:
+        """Whom it is from, in words: a name that only the sender gives is not said to be anybody's."""
+        return f"somebody who claims to be {self.who}" if self.assurance is Assurance.CLAIMED else str(self.who)
+
 
 @dataclass(frozen=True)
 class Submission:

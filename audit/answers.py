@@ -131,7 +131,7 @@ def _reasoned(done: Completed) -> Observation:
 
 def _deniers(settlement: Settlement) -> str:
     denied = [vote for vote in settlement.votes if vote.counts and vote.verdict == "deny"]
-    return "".join(f" by {vote.who}" + (f": {vote.reason}" if vote.reason else "") for vote in denied)
+    return "".join(f" by {vote.by}" + (f": {vote.reason}" if vote.reason else "") for vote in denied)
 
 
 def _of_gate(told: Observation, done: Completed, digests: Mapping[str, Digest]) -> Observation:

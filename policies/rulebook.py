@@ -26,6 +26,9 @@ from policies.schema import ArgumentError, CedarSchema
 
 _ANNOTATIONS = {"id", "requires", "expires", "assurance", "description"}
 _MAX_NESTING = 100
+_MAX_WORDS = 5000
+_ASIDE = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*', re.DOTALL)
+"""Strings and comments: a bracket in them closes nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ class Rulebook:
         Raises:
             BundleError: Not valid under the schema, an unknown annotation or group, or a commit without `@requires`.
         """
-        _check_nesting(text)
         self.text = text
+        _check_size(text)
         self._schema = CedarSchema(catalogue.contracts)
         self._commits = catalogue.names(Effect.COMMIT)
         self._groups = groups
@@ -74,6 +77,8 @@ class Rulebook:
         try:
             parsed = json.loads(cedarpy.policies_to_json_str(text))
             self._set = cedarpy.PolicySet.from_str(text)
+        except RecursionError as error:
+            raise BundleError("policies", "a policy is nested too deep to be read") from error
         except ValueError as error:
             raise BundleError("policies", f"not readable as Cedar ({error})") from error
         valid = cedarpy.validate_policies(text, self._schema.text)
@@ -227,12 +232,14 @@ def _people_of(principals: Principals) -> dict[str, Any]:
     return {key: {"__entity": {"type": "Person", "id": who}} for key, who in named.items() if who is not None}
 
 
-def _check_nesting(text: str) -> None:
-    # Tens of thousands of nested brackets overflow the parser's stack and kill the process.
-    depth = 0
-    for bracket in re.findall(r"[()\[\]{}]", text):
+def _check_size(text: str) -> None:
+    # Deep nesting and long chains of operators overflow the parser's stack and kill the process.
+    code, depth = _ASIDE.sub(" ", text), 0
+    for bracket in re.findall(r"[()\[\]{}]", code):
         depth += 1 if bracket in "([{" else -1
         if depth > _MAX_NESTING:
             raise BundleError("policies", f"brackets are nested deeper than {_MAX_NESTING}")
-    if re.search(r"(?:[!-]\s*){100,}", text):
+    if re.search(r"(?:[!-]\s*){100,}", code):
         raise BundleError("policies", "operators are repeated more than 100 times")
+    if any(len(re.findall(r"\w+|[^\w\s,]", policy)) > _MAX_WORDS for policy in code.split(";")):
+        raise BundleError("policies", f"a policy is longer than {_MAX_WORDS} words")

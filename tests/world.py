@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import yaml
+from pydantic import JsonValue
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHandle
 from temporalio.converter import PayloadCodec
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
+from activities.case import idempotency_key
 from activities.commit import CommitActivities
 from activities.directories import FileDirectories
 from activities.gate import Gate, Ports
@@ -30,19 +33,21 @@ from activities.models import LiteLLMModels
 from activities.observe import observe
 from activities.proposer import Proposer
 from activities.read import ReadActivities
-from activities.reason import ReasonActivities
+from activities.reason import ReasonActivities, ReasonRequest
 from activities.tokens import IssuerTokens
 from activities.uses import ServerUses
 from approvals import start
 from approvals.decision import SIGNAL, Statement, Verdict, make, sign
 from approvals.evidence import Evidence
 from approvals.jws import Signer
+from approvals.proposal import Proposal
 from approvals.settlement import Receipt, Settlement
 from approvals.signed import Kind
 from audit.judgement import Found, Law, signed_proposals
 from audit.record import MissionRecord
 from examples.refund.ledger import LedgerRow, ledger
 from policies.bundle import Bundle
+from policies.canonical import Digest
 from policies.load import load
 from tests.examples.enterprise import Enterprise
 from workflows.mission import COMMITS, READS, REASONING
@@ -82,7 +87,7 @@ class World:
     signers: Mapping[str, Signer]
     ports: Ports = field(repr=False)
     committer: IssuerTokens = field(repr=False)
-    reader: IssuerTokens = field(init=False, repr=False)
+    reader: IssuerTokens = field(repr=False)
 
     @property
     def bundle(self) -> Bundle:
@@ -103,12 +108,23 @@ class World:
             return []
         return [row for row in rows if order_id in (None, row.order_id)]
 
+    def paid(self, proposal: Proposal) -> list[LedgerRow]:
+        """Refunds that were really paid for this one proposal, where payments knows its idempotency key."""
+        return [row for row in self.ledger() if row.idempotency_key == idempotency_key(proposal)]
+
     async def start(
-        self, case_id: str, *, owner: str | None = "olga", workflow: str = "refund", queue: str = QUEUE, **changes: Any
+        self,
+        case_id: str,
+        *,
+        owner: str | None = "olga",
+        workflow: str = "refund",
+        queue: str = QUEUE,
+        task_timeout: timedelta | None = None,
+        **changes: Any,
     ) -> WorkflowHandle[Any, Any]:
         """Starts a mission as `sayso start` does, signed by *owner*; *changes* go into the signed claims."""
         mission_id = f"{workflow}-{case_id}-{uuid4().hex[:8]}"
-        given = {"case_id": case_id}
+        given: dict[str, JsonValue] = {"case_id": case_id}
         now = int(datetime.now(UTC).timestamp())
         claims = start.Start(
             namespace=self.client.namespace,
@@ -121,20 +137,34 @@ class World:
         ).model_copy(update=changes)
         memo = {start.MEMO: start.sign(claims, self.signers[owner])} if owner else {}
         return await self.client.start_workflow(
-            workflow, given, id=mission_id, task_queue=queue, memo=memo, result_type=RefundVerdict
+            workflow,
+            given,
+            id=mission_id,
+            task_queue=queue,
+            memo=memo,
+            result_type=RefundVerdict,
+            task_timeout=task_timeout,
         )
 
     async def record(self, handle: WorkflowHandle[Any, Any]) -> MissionRecord:
         """The run's record now."""
-        run_id = handle.result_run_id or (await handle.describe()).run_id
+        run_id = handle.run_id or handle.result_run_id or (await handle.describe()).run_id
         return await self.ports.histories.read(handle.id, run_id)
 
-    async def proposed(self, handle: WorkflowHandle[Any, Any], count: int = 1) -> Found:
+    async def proposed(self, handle: WorkflowHandle[Any, Any], count: int = 1, seconds: float = 10) -> Found:
         """The *count*-th proposal of the gate, once it is in the history."""
 
         async def look() -> Found | None:
             found = list(signed_proposals(await self.record(handle), self.law).values())
             return found[count - 1] if len(found) >= count else None
+
+        return await until(look, seconds)
+
+    async def proposal(self, handle: WorkflowHandle[Any, Any], digest: Digest) -> Found:
+        """The proposal *digest* of the gate, once it is in the history."""
+
+        async def look() -> Found | None:
+            return signed_proposals(await self.record(handle), self.law).get(digest)
 
         return await until(look)
 
@@ -173,30 +203,71 @@ class World:
         await handle.signal(SIGNAL, token)
         return token
 
-    def workers(self) -> list[Worker]:
-        """The four roles on the world's client."""
-        bundle, client, data = self.bundle, self.client, self.enterprise.data
-        self.reader = IssuerTokens(self.enterprise.issuer, data / "read-client.json")
-        gate = Gate(self.ports, bundle, self.signers["gate"])
-        proposer = Proposer(self.ports, bundle, self.signers["gate"])
-        commits = CommitActivities(gate, proposer)
-        reads = ReadActivities(bundle, McpTools(), self.reader)
-        return [
-            Worker(client, task_queue=QUEUE, workflows=[RefundMission], activities=[observe], max_cached_workflows=0),
-            Worker(client, task_queue=READS, activities=[reads.read]),
-            Worker(client, task_queue=REASONING, activities=[ReasonActivities(LiteLLMModels(None)).reason]),
-            Worker(client, task_queue=COMMITS, workflows=[Use], activities=[commits.propose, commits.settle]),
-        ]
+    def commit_worker(
+        self, queue: str, *, bundle: Bundle | None = None, interceptors: Sequence[Interceptor] = (), **ports: Any
+    ) -> Worker:
+        """A commit worker on *queue*, with another bundle or *ports* where a test says so."""
+        bundle, using = bundle or self.bundle, replace(self.ports, **ports)
+        commits = CommitActivities(Gate(using, bundle, self.signers["gate"]), Proposer(using, bundle, self.signers["gate"]))
+        return Worker(
+            self.client,
+            task_queue=queue,
+            workflows=[Use],
+            activities=[commits.propose, commits.settle],
+            interceptors=interceptors,
+        )
+
+    @asynccontextmanager
+    async def gate(self, *, bundle: Bundle | None = None, **ports: Any) -> AsyncIterator[str]:
+        """Another commit worker at work; yields its queue."""
+        queue = f"commits-{uuid4().hex[:8]}"
+        async with self.commit_worker(queue, bundle=bundle, **ports):
+            yield queue
+
+    def worker(self, role: str, queue: str | None = None, **how: Any) -> Worker:
+        """A worker of *role*; *how* goes to the worker."""
+        match role:
+            case "mission":
+                content: dict[str, Any] = {"workflows": [RefundMission], "activities": [observe], "max_cached_workflows": 0}
+                return Worker(self.client, task_queue=queue or QUEUE, **content, **how)
+            case "read":
+                reads = ReadActivities(self.bundle, McpTools(), self.reader)
+                return Worker(self.client, task_queue=queue or READS, activities=[reads.read], **how)
+            case "reason":
+                reasoning = ReasonActivities(LiteLLMModels(None))
+                return Worker(self.client, task_queue=queue or REASONING, activities=[reasoning.reason], **how)
+            case "commit":
+                return self.commit_worker(queue or COMMITS, **how)
+        raise ValueError(f"no role is called `{role}`")
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """All four roles at work."""
+        await _warmed_up()
         async with AsyncExitStack() as stack:
-            for worker in self.workers():
-                await stack.enter_async_context(worker)
+            for role in ("mission", "read", "reason", "commit"):
+                await stack.enter_async_context(self.worker(role))
             stack.push_async_callback(self.reader.close)
             stack.push_async_callback(self.committer.close)
             yield
+
+
+async def _warmed_up() -> None:
+    """Lets litellm finish building its types, which warns: a warning is an error in a test."""
+    asked: dict[str, Any] = {"ticket": {"text": ""}, "order": {"days_since_delivery": 0, "paid_minor": 1, "currency": "EUR"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        await LiteLLMModels(None).complete("", ReasonRequest(purpose="refund/assess", inputs=asked, result_schema={}))
+
+
+def without_idempotency(bundle: Bundle) -> Bundle:
+    """*bundle* as if payments knew no idempotency key."""
+    catalogue = bundle.catalogue
+    payments = catalogue.integrations["payments"]
+    plain = payments.operations["issue_refund"].model_copy(update={"idempotency": None})
+    payments = payments.model_copy(update={"operations": payments.operations | {"issue_refund": plain}})
+    changed = catalogue.model_copy(update={"integrations": catalogue.integrations | {"payments": payments}})
+    return replace(bundle, catalogue=changed)
 
 
 def receipt_of(settlement: Settlement) -> Receipt:
@@ -243,6 +314,11 @@ def make_world(client: Client, enterprise: Enterprise, root: Path) -> World:
     signers = {who: Signer.generate(f"{who}-1") for who in (*PEOPLE, "mission-worker", "gate", "stranger")}
     policies = root / "policies"
     write_bundle(policies, enterprise, signers)
+    return world_of(client, enterprise, policies, signers)
+
+
+def world_of(client: Client, enterprise: Enterprise, policies: Path, signers: Mapping[str, Signer]) -> World:
+    """The world of a bundle that was written before."""
     committer = IssuerTokens(enterprise.issuer, enterprise.data / "commit-client.json")
     ports = Ports(
         histories=ServerHistories(client),
@@ -252,4 +328,5 @@ def make_world(client: Client, enterprise: Enterprise, root: Path) -> World:
         directories=FileDirectories(policies),
         clock=lambda: datetime.now(UTC),
     )
-    return World(client, enterprise, policies, signers, ports, committer)
+    reader = IssuerTokens(enterprise.issuer, enterprise.data / "read-client.json")
+    return World(client, enterprise, policies, signers, ports, committer, reader)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -12,11 +13,20 @@ from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
 from approvals import attributes
-from tests.examples.enterprise import Enterprise, running_enterprise
+from examples.refund.clients import Resources, write_clients
+from tests.e2e.hostile import hostile_worker
+from tests.e2e.shop import Shop
+from tests.examples.enterprise import Enterprise, free_port, running_enterprise
 from tests.world import ScramblingCodec, World, make_world
 from workers.connection import converter
 
 BIN = Path(sys.executable).parent
+ATTRIBUTES: list[SearchAttributeKey[Any]] = [
+    SearchAttributeKey.for_keyword(attributes.STATE),
+    SearchAttributeKey.for_keyword(attributes.PROPOSAL),
+    SearchAttributeKey.for_keyword_list(attributes.GROUPS),
+    SearchAttributeKey.for_datetime(attributes.EXPIRES_AT),
+]
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +36,14 @@ async def server() -> AsyncIterator[Client]:
     environment = await WorkflowEnvironment.start_local(
         data_converter=converter(ScramblingCodec()),
         dev_server_existing_path=str(BIN / "temporal"),
-        search_attributes=[
-            SearchAttributeKey.for_keyword(attributes.STATE),
-            SearchAttributeKey.for_keyword(attributes.PROPOSAL),
-            SearchAttributeKey.for_keyword_list(attributes.GROUPS),
-            SearchAttributeKey.for_datetime(attributes.EXPIRES_AT),
-        ],
+        search_attributes=ATTRIBUTES,
         dev_server_extra_args=[
+            "--namespace=killed",
             "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
             "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
+            # A deleted workflow is gone when the queues have moved on: at once here, half a minute later by default.
+            '--dynamic-config-value=history.transferProcessorUpdateAckInterval="50ms"',
+            '--dynamic-config-value=history.visibilityProcessorUpdateAckInterval="50ms"',
         ],
     )
     async with environment:
@@ -54,3 +63,30 @@ async def world(server: Client, enterprise: Enterprise, tmp_path_factory: pytest
     made = make_world(server, enterprise, tmp_path_factory.mktemp("world"))
     async with made.working():
         yield made
+
+
+@pytest.fixture(scope="session")
+async def attacker(world: World) -> AsyncIterator[World]:
+    """The world with a worker of the attacker's in it."""
+    async with hostile_worker(world):
+        yield world
+
+
+@pytest.fixture(scope="session")
+async def shop(server: Client, world: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+    """A shop at the session's server; its missions run on the attacker's worker, for their scripting."""
+    root = tmp_path_factory.mktemp("shop")
+    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(3)))
+    write_clients(root / "data", resources)
+    enterprise = Enterprise(root / "data", f"http://127.0.0.1:{free_port()}", resources)
+    made = Shop(make_world(server, enterprise, root))
+    try:
+        made.start("issuer")
+        made.start("payments")
+        async with hostile_worker(made.world, "shop"):
+            yield made
+    finally:
+        await made.world.committer.close()
+        await made.world.reader.close()
+        for module in list(made.running):
+            made.stop(module)

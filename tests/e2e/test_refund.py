@@ -9,8 +9,9 @@ from workflows.refund import Verdict
 async def test_an_approved_refund_is_paid_once(world: World) -> None:
     """The whole way: read, reason, propose, decide, settle, pay."""
     handle = await world.start("CASE-1001")
-    await world.decide(handle, "sam")
+    found = await world.proposed(handle)
+    await world.decide(handle, "sam", found=found)
     verdict = await handle.result()
-    rows = world.ledger("ORD-2001")
+    rows = world.paid(found.proposal)
     assert verdict.verdict is Verdict.REFUNDED, verdict
     assert [(row.amount_minor, row.currency) for row in rows] == [(4200, "EUR")]

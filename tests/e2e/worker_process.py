@@ -1,0 +1,233 @@
+"""
+One role as a process of its own, which kills itself where its plan says: `python -m tests.e2e.worker_process ROLE FILE`.
+
+The plan names a point for a mission's case, such as `after settle`. Each point is passed deadly once: a marker file
+remembers it. The kill is SIGKILL: no handler, no flush, no goodbye.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+from temporalio import activity
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.client import Client
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    WorkflowInstance,
+    WorkflowInstanceDetails,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.heartbeat import beating
+from activities.mcp_tools import McpTools
+from activities.ports import ToolAnswer, Tools, ToolSession, Use, Uses
+from activities.uses import ServerUses
+from approvals.jws import Signer
+from approvals.signed import Signed
+from examples.refund.clients import Resources
+from policies.canonical import Digest
+from policies.catalogue import Integration
+from policies.contract import Contract
+from tests.examples.enterprise import Enterprise
+from tests.world import ScramblingCodec, World, world_of
+from workers.connection import converter
+
+
+class Orders(BaseModel):
+    """What a worker process is told: the world as files, and where to die."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str
+    namespace: str
+    policies: Path
+    data: Path
+    issuer: str
+    resources: tuple[str, str, str]
+    gate_key: Path
+    markers: Path
+    plan: dict[str, str]
+    """Point by case id."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """Kills this process once for each point that is planned for a mission."""
+
+    orders: Orders
+
+    def at(self, point: str, mission_id: str | None = None, *, once: str = "", after_seconds: float = 0.0) -> None:
+        """Dies here, when *point* is planned for the mission and was not passed deadly before."""
+        mission = mission_id or activity.info().workflow_id or ""
+        case_id = mission.removeprefix("refund-").rpartition("-")[0]
+        if self.orders.plan.get(case_id) != point:
+            return
+        try:
+            os.close(os.open(self.orders.markers / f"{case_id} {point}{once}", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        if after_seconds:
+            Timer(after_seconds, _die).start()
+        else:
+            _die()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DeadlyActivities(Interceptor):
+    """Dies before or after an activity."""
+
+    def __init__(self, death: Death) -> None:
+        self._death = death
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wraps every activity of this worker."""
+        death, one_at_a_time = self._death, asyncio.Lock()
+
+        class Inbound(ActivityInboundInterceptor):
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+                name = activity.info().activity_type
+                # One at a time, so that the death planned for one mission does not overtake that of another.
+                async with beating(), one_at_a_time:
+                    death.at(f"before {name}")
+                    result = await super().execute_activity(input)
+                    death.at(f"after {name}")
+                    return result
+
+        return Inbound(next)
+
+
+@dataclass(frozen=True)
+class DeadlyUses:
+    """Dies around the use."""
+
+    inner: Uses
+    death: Death
+
+    async def find(self, digest: Digest) -> Use | None:
+        """As the inner ones."""
+        return await self.inner.find(digest)
+
+    async def claim(self, digest: Digest, claim: Signed) -> None:
+        """Dies after the claim."""
+        await self.inner.claim(digest, claim)
+        self.death.at("after claim")
+
+    async def record(self, digest: Digest, receipt: Signed) -> None:
+        """Dies after the record."""
+        await self.inner.record(digest, receipt)
+        self.death.at("after record")
+
+
+@dataclass(frozen=True)
+class DeadlySession:
+    """Dies when the answer has come and is not recorded."""
+
+    inner: ToolSession
+    death: Death
+
+    async def contract(self, tool: str) -> Contract | None:
+        """As the inner one."""
+        return await self.inner.contract(tool)
+
+    async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Dies after sending."""
+        answer = await self.inner.call(tool, arguments, meta)
+        self.death.at("after send")
+        return answer
+
+
+@dataclass(frozen=True)
+class DeadlyTools:
+    """Sessions that die after sending."""
+
+    inner: Tools
+    death: Death
+
+    @asynccontextmanager
+    async def open(self, integration: Integration, token: str) -> AsyncIterator[DeadlySession]:
+        """A deadly session."""
+        async with self.inner.open(integration, token) as session:
+            yield DeadlySession(session, self.death)
+
+
+class DeadlyRunner(SandboxedWorkflowRunner):
+    """Dies during one workflow task, before the server has its answer, or a moment after each, when it has."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__()
+        self._death = death
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """An instance that counts what is no replay."""
+        instance, death, mission_id = super().create_instance(det), self._death, det.info.workflow_id
+        activate = instance.activate
+
+        def deadly(act: WorkflowActivation) -> WorkflowActivationCompletion:
+            if not act.is_replaying and act.history_length > 10:
+                death.at("during a mission task", mission_id)
+            if not act.is_replaying:
+                death.at("after each mission task", mission_id, once=f" {act.history_length}", after_seconds=0.03)
+            return activate(act)
+
+        instance.activate = deadly  # type: ignore[method-assign]
+        return instance
+
+
+async def run(role: str, orders: Orders) -> None:
+    """Works until killed."""
+    codec = converter(ScramblingCodec())
+    client = await Client.connect(orders.address, namespace=orders.namespace, data_converter=codec)
+    gate = Signer.from_jwk(orders.gate_key.read_text())
+    enterprise = Enterprise(orders.data, orders.issuer, Resources(*orders.resources))
+    world: World = world_of(client, enterprise, orders.policies, {"gate": gate})
+    death = Death(orders)
+    how: dict[str, Any] = {"interceptors": [DeadlyActivities(death)]}
+    if role.startswith("mission"):
+        how["workflow_runner"] = DeadlyRunner(death)
+    if role == "commit":
+        how |= {"uses": DeadlyUses(ServerUses(client), death), "tools": DeadlyTools(McpTools(), death)}
+    kind, _, queue = role.partition(":")
+    await world.worker(kind, queue or None, **how).run()
+
+
+def write_orders(path: Path, world: World, plan: dict[str, str]) -> Orders:
+    """The world as a file for worker processes."""
+    key, markers = path.with_name("gate.jwk"), path.with_name("markers")
+    markers.mkdir()
+    key.write_text(json.dumps(world.signers["gate"].to_jwk()))
+    resources = world.enterprise.resources
+    orders = Orders(
+        address=world.client.service_client.config.target_host,
+        namespace=world.client.namespace,
+        policies=world.policies,
+        data=world.enterprise.data,
+        issuer=world.enterprise.issuer,
+        resources=(resources.orders, resources.payments, resources.knowledge),
+        gate_key=key,
+        markers=markers,
+        plan=plan,
+    )
+    path.write_text(orders.model_dump_json())
+    return orders
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1], Orders.model_validate_json(Path(sys.argv[2]).read_text())))

@@ -1,0 +1,208 @@
+"""Fakes in the shape of `activities.ports`: in memory, counting, and able to fail on request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+from temporalio.api.enums.v1 import EventType
+
+from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
+from activities.ports import Snapshot, ToolAnswer, Use
+from approvals.settlement import USED, Claim
+from approvals.signed import Signed
+from audit.record import MissionRecord
+from policies.action import Action
+from policies.canonical import Digest
+from policies.catalogue import Integration
+from policies.contract import Contract
+from policies.directory import Directory
+from policies.errors import BundleError
+from tests.fakes.history import FakeHistory
+
+_PENDING = {EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED}
+
+
+@dataclass
+class FakeHistories:
+    """Runs by mission and run id."""
+
+    runs: dict[tuple[str, str], FakeHistory] = field(default_factory=dict)
+    down: bool = False
+
+    def add(self, history: FakeHistory) -> FakeHistory:
+        """Keeps *history*, and returns it."""
+        self.runs[history.mission_id, history.run_id] = history
+        return history
+
+    async def read(self, mission_id: str, run_id: str) -> MissionRecord:
+        """The run's settled events."""
+        if self.down:
+            raise Unreachable("the Temporal server", "its frontend", "down")
+        return self.runs[mission_id, run_id].record()
+
+    async def snapshot(self, mission_id: str, run_id: str) -> Snapshot:
+        """The run now; what the server holds back counts in no history."""
+        run = self.runs[mission_id, run_id]
+        in_flight = run.held_back > 0 or run.events[-1].event_type in _PENDING
+        return Snapshot(open=run.open, task_in_flight=in_flight, length=len(run.events))
+
+
+@dataclass
+class FakeUses:
+    """Uses by proposal; announces each claim in its mission's history, as the server adapter does."""
+
+    histories: FakeHistories
+    taken: dict[Digest, Signed | None] = field(default_factory=dict)
+    receipts: dict[Digest, list[Signed]] = field(default_factory=dict)
+    claims: int = 0
+    """How often a use was asked for."""
+    down: bool = False
+    announces: bool = True
+    """Without it, taking works and telling the mission does not."""
+    records: bool = True
+
+    async def find(self, digest: Digest) -> Use | None:
+        """The use, if it was taken and not deleted."""
+        if self.down:
+            raise Unreachable("the Temporal server", "its frontend", "down")
+        if digest not in self.taken:
+            return None
+        return Use(claim=self.taken[digest], receipts=tuple(self.receipts.get(digest, ())))
+
+    async def claim(self, digest: Digest, claim: Signed) -> None:
+        """Takes the use once."""
+        self.claims += 1
+        if digest in self.taken:
+            raise AlreadyUsed(f"the use of proposal `{digest}` is taken")
+        self.taken[digest] = claim
+        if not self.announces:
+            raise Unreachable("the Temporal server", "its frontend", "the signal was refused")
+        mission = Claim.model_validate(claim.body).mission
+        self.histories.runs[mission.mission_id, mission.run_id].signal(USED, claim)
+
+    async def record(self, digest: Digest, receipt: Signed) -> None:
+        """Puts the receipt into the use."""
+        if not self.records:
+            raise Unreachable("the Temporal server", "its frontend", "down")
+        self.receipts.setdefault(digest, []).append(receipt)
+
+    def delete(self, digest: Digest) -> None:
+        """What whoever may write to the namespace can do."""
+        del self.taken[digest]
+        self.receipts.pop(digest, None)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as it reached the server."""
+
+    tool: str
+    arguments: Mapping[str, JsonValue]
+    meta: Mapping[str, JsonValue]
+    token: str
+    url: str
+
+
+@dataclass
+class FakeTools:
+    """All MCP servers as one. `calls` is what arrived, `effects` what was really done."""
+
+    served: dict[str, Contract]
+    """By tool name."""
+    calls: list[Call] = field(default_factory=list)
+    effects: list[Call] = field(default_factory=list)
+    honours_keys: bool = True
+    loses: int = 0
+    """So many next calls are done, and their answer is lost."""
+    down: bool = False
+    result: JsonValue = None
+    failed: bool = False
+    during_call: Callable[[], None] | None = None
+    _keys: set[JsonValue] = field(default_factory=set)
+
+    @asynccontextmanager
+    async def open(self, integration: Integration, token: str) -> AsyncIterator[FakeSession]:
+        """A session with *integration*."""
+        if self.down:
+            raise Unreachable("the MCP server", integration.url, "down")
+        yield FakeSession(self, integration.url, token)
+
+    def done(self, call: Call) -> ToolAnswer:
+        """Does *call*, once for each key it honours."""
+        self.calls.append(call)
+        if self.during_call is not None:
+            self.during_call()
+        key = call.meta.get("idempotency-key")
+        if not (self.honours_keys and key in self._keys) and not self.failed:
+            self.effects.append(call)
+        if key is not None:
+            self._keys.add(key)
+        if self.loses > 0:
+            self.loses -= 1
+            raise Lost(f"`{call.tool}` at {call.url}", "connection reset")
+        return ToolAnswer(result=self.result or {"refund_id": "R-1"}, failed=self.failed)
+
+
+@dataclass
+class FakeSession:
+    """An open session of `FakeTools`."""
+
+    tools: FakeTools
+    url: str
+    token: str
+
+    async def contract(self, tool: str) -> Contract | None:
+        """What the server says now."""
+        return self.tools.served.get(tool)
+
+    async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Sends once."""
+        return self.tools.done(Call(tool, arguments, meta, self.token, self.url))
+
+
+@dataclass
+class FakeTokens:
+    """An issuer."""
+
+    actions: list[Action] = field(default_factory=list)
+    """What operation tokens were asked for."""
+    down: bool = False
+    refuses: bool = False
+    during: Callable[[], None] | None = None
+    """Happens while an operation token is asked for: after the first look, before admission."""
+
+    async def for_scope(self, integration: Integration, scope: str) -> str:
+        """A token for a scope."""
+        self._trouble()
+        return f"scope {scope} at {integration.resource}"
+
+    async def for_action(self, integration: Integration, action: Action) -> str:
+        """A token for one action."""
+        self._trouble()
+        self.actions.append(action)
+        if self.during is not None:
+            self.during()
+        return f"action {action.digest} at {integration.resource}"
+
+    def _trouble(self) -> None:
+        if self.down:
+            raise Unreachable("the token issuer", "http://issuer", "down")
+        if self.refuses:
+            raise TokenRefused("the issuer gives no token")
+
+
+@dataclass
+class FakeDirectories:
+    """A directory that can be exchanged while a mission waits."""
+
+    now: Directory
+    broken: bool = False
+
+    def read(self) -> Directory:
+        """The directory as it is now."""
+        if self.broken:
+            raise BundleError("`directory.yaml`", "cannot be read")
+        return self.now
