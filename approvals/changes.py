@@ -1,14 +1,15 @@
-"""What changes between two bundles: answers to scenarios, policies, operations, people."""
+"""What changes between two bundles: answers to scenarios, policies, integrations and operations, people, services, gates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from approvals.expectation import outcome
 from approvals.jws import Signer
 from approvals.rehearsal import play, set_stage
 from policies.bundle import Bundle
+from policies.keys import PublicKey
 from policies.model import Recorded
 from policies.scenario import Scenario
 from policies.source import sources
@@ -18,7 +19,7 @@ class Change(Recorded):
     """One thing that is not what it was. `old` is None for what was added, `new` for what was removed."""
 
     kind: str
-    """`scenario`, `policy`, `operation` or `person`."""
+    """`scenario`, `policy`, `integration`, `operation`, `person`, `service` or `gate`."""
     name: str
     what: str
     """Which part of it: `ruling`, `resolution`, `scope`; empty for the whole."""
@@ -31,8 +32,11 @@ def changes(old: Bundle, new: Bundle, make_key: Callable[[str], Signer]) -> tupl
     return (
         *_answers(old, new, make_key),
         *_rewritten(old, new),
+        *_compared("integration", _servers(old), _servers(new)),
         *_compared("operation", _operations(old), _operations(new)),
         *_compared("person", _people(old), _people(new)),
+        *_compared("service", _services(old), _services(new)),
+        *_compared("gate", _gates(old), _gates(new)),
     )
 
 
@@ -89,6 +93,14 @@ def _rewritten(old: Bundle, new: Bundle) -> Iterator[Change]:
             yield Change(kind="policy", name=name, what="", old=texts[0], new=texts[1])
 
 
+def _servers(bundle: Bundle) -> Parts:
+    issuer = {"the token issuer": {"url": bundle.catalogue.issuer}}
+    return issuer | {
+        name: {"url": entry.url, "resource": entry.resource, "describe_scope": entry.describe_scope or ""}
+        for name, entry in bundle.catalogue.integrations.items()
+    }
+
+
 def _operations(bundle: Bundle) -> Parts:
     return {
         f"{name}.{tool}": {
@@ -96,8 +108,6 @@ def _operations(bundle: Bundle) -> Parts:
             "scope": operation.scope or "",
             "contract": operation.contract,
             "idempotency": operation.idempotency.model_dump_json() if operation.idempotency else "",
-            "url": integration.url,
-            "resource": integration.resource,
         }
         for name, integration in bundle.catalogue.integrations.items()
         for tool, operation in integration.operations.items()
@@ -109,8 +119,20 @@ def _people(bundle: Bundle) -> Parts:
         who: {
             "name": person.name,
             "groups": ", ".join(person.groups),
-            "keys": ", ".join(f"{key.kid} (revoked)" if key.revoked else key.kid for key in person.keys),
+            "keys": _keys(person.keys),
             "principals": ", ".join(person.principals),
         }
         for who, person in bundle.directory.people.items()
     }
+
+
+def _services(bundle: Bundle) -> Parts:
+    return {who: {"name": entry.name, "keys": _keys(entry.keys)} for who, entry in bundle.directory.services.items()}
+
+
+def _gates(bundle: Bundle) -> Parts:
+    return {key.kid: {"key": _keys([key])} for key in bundle.directory.gates}
+
+
+def _keys(keys: Iterable[PublicKey]) -> str:
+    return ", ".join(key.model_dump_json(exclude_defaults=True) for key in keys)

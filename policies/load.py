@@ -72,11 +72,10 @@ def load_catalogue(root: Path) -> Catalogue:
     Raises:
         BundleError: Missing, unreadable or not coherent.
     """
-    catalogue, kept = load_pins(root)
-    path = root / "integrations.yaml"
+    catalogue, path = _catalogue(root), root / "integrations.yaml"
     contracts: dict[str, Contract] = {}
     for name, integration in catalogue.integrations.items():
-        tools = {contract.name: contract for contract in kept[name]}
+        tools = {contract.name: contract for contract in _contracts(root / "contracts" / f"{name}.json")}
         for tool, operation in integration.operations.items():
             where = f"`{path.name}` `{name}.{tool}`"
             contract = tools.get(tool)
@@ -90,16 +89,22 @@ def load_catalogue(root: Path) -> Catalogue:
 
 def load_pins(root: Path) -> tuple[Catalogue, dict[str, tuple[Contract, ...]]]:
     """
-    The integrations, and what `contracts/` holds for each, matching or not: for whoever mends the pins.
+    The integrations, and what `contracts/` holds for each, matching, or not, or nothing yet: for whoever mends the pins.
 
     Raises:
         BundleError: Missing or unreadable.
     """
+    catalogue = _catalogue(root)
+    files = {name: root / "contracts" / f"{name}.json" for name in catalogue.integrations}
+    return catalogue, {name: _contracts(path) if path.exists() else () for name, path in files.items()}
+
+
+def _catalogue(root: Path) -> Catalogue:
     path = root / "integrations.yaml"
     catalogue = _model(path, Catalogue)
     if catalogue.contracts:
         raise BundleError(f"`{path.name}`", "contracts belong into `contracts/`, one file an integration")
-    return catalogue, {name: _contracts(root / "contracts" / f"{name}.json") for name in catalogue.integrations}
+    return catalogue
 
 
 def _scenarios(root: Path, catalogue: Catalogue, directory: Directory) -> tuple[Scenario, ...]:

@@ -36,30 +36,40 @@ def with_operation(text: str, operation: str, digest: Digest) -> str:
     *text* with a new *operation* after the last one of its integration, classified as a commit.
 
     Raises:
-        BundleError: The operations of that integration are not written as a block.
+        BundleError: The operations of that integration are not written as a block, or the name is none.
     """
     integration, _, tool = operation.partition(".")
-    node = _at(_root(text), ("integrations", integration, "operations"), operation)
-    if not isinstance(node, yaml.MappingNode) or node.flow_style or not node.value:
-        raise BundleError(_FILE, f"the operations of `{integration}` are not a block; add `{tool}` yourself")
     if not plain(tool):
         # A server chose the name; it is to become one key and nothing else.
         raise BundleError(_FILE, f"`{tool}` cannot name an operation")
-    column = node.value[0][0].start_mark.column
-    margin, inner = " " * column, " " * (column + 2)
-    end = text.find("\n", _last(node).end_mark.index)
-    head, tail = (text, "") if end < 0 else (text[: end + 1], text[end + 1 :])
+    place = _at(_root(text), ("integrations", integration), operation)
+    node = _at(place, ("operations",), operation)
+    if not isinstance(node, yaml.MappingNode) or (node.flow_style and node.value):
+        raise BundleError(_FILE, f"the operations of `{integration}` are not a block; add `{tool}` yourself")
     newline = "\r\n" if "\r\n" in text else "\n"
-    head += "" if head.endswith("\n") else newline
+    if not node.value:
+        lines = _entry(tool, digest, _column(place) + 2)
+        return text[: node.start_mark.index].rstrip(" ") + newline + newline.join(lines) + text[node.end_mark.index :]
+    end = text.find("\n", _last(node).end_mark.index)
+    head, tail = (text + newline, "") if end < 0 else (text[: end + 1], text[end + 1 :])
+    return head + newline.join(_entry(tool, digest, _column(node))) + newline + tail
+
+
+def _entry(tool: str, digest: Digest, column: int) -> list[str]:
+    margin, inner = " " * column, " " * (column + 2)
     # `yes` and `null` are names of tools, and other things in YAML.
     key = tool if yaml.safe_load(tool) == tool else f'"{tool}"'
-    lines = [
+    return [
         f"{margin}{key}:",
         f"{inner}# Not looked at yet: as long as nobody classifies it, it counts as one that changes state.",
         f"{inner}effect: commit",
         f"{inner}contract: {digest}",
     ]
-    return head + newline.join(lines) + newline + tail
+
+
+def _column(node: yaml.Node) -> int:
+    """How far in the keys of a mapping that is not empty stand."""
+    return int(node.value[0][0].start_mark.column)
 
 
 def _root(text: str) -> yaml.Node:

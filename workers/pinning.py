@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,8 +59,10 @@ def _write(path: Path, text: str) -> None:
     root = path.parent.parent if path.parent.name == "contracts" else path.parent
     partial = root.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
+        path.parent.mkdir(exist_ok=True)
         partial.write_text(text, encoding="utf-8", newline="")
-        os.chmod(partial, path.stat().st_mode & 0o777)
+        if path.exists():
+            partial.chmod(path.stat().st_mode & 0o777)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

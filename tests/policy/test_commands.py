@@ -157,6 +157,22 @@ def test_diff_names_answers_policies_operations_and_people(sayso: Sayso, copy: C
     assert "    +   context.input.amount_minor > 0 && context.input.amount_minor <= 20000" in text
 
 
+def test_diff_names_exchanged_keys_and_servers(sayso: Sayso, copy: Copy) -> None:
+    """Under the same key id too; whoever merges a bundle sees who signs from now on, and where tokens come from."""
+    keys = "gates: [{kid: gate, x: " + "A" * 43 + "}]"
+    copy.replace("directory.yaml", "gates: []", keys)
+    new = Copy(copy.root.parent / "new").replace("directory.yaml", "gates: []", keys.replace("AAA}", "AAB}"))
+    new.replace("integrations.yaml", "http://127.0.0.1:7810", "http://elsewhere.example")
+    new.replace("directory.yaml", "commit-worker: {name: Commit worker}", "other: {name: Other}")
+    found = sayso("policy", "diff", copy.root, new.root, "--json").data["changes"]
+    assert [(each["kind"], each["name"], each["what"]) for each in found] == [
+        ("integration", "the token issuer", "url"),
+        ("service", "commit-worker", ""),
+        ("service", "other", ""),
+        ("gate", "gate", "key"),
+    ]
+
+
 def test_bundle_in_which_an_operation_is_gone_can_still_be_compared(sayso: Sayso, copy: Copy) -> None:
     """The old bundle's scenarios are answered with a no."""
     text = (copy.root / "integrations.yaml").read_text()

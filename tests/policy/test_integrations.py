@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import yaml
 
 from examples.refund.clients import Resources, write_clients
-from policies.load import load
-from tests.examples.enterprise import ROOT, free_port, process, wait_healthy
+from policies.load import load, load_catalogue
+from tests.examples.enterprise import free_port, process, wait_healthy
 from tests.policy.conftest import Copy, Sayso
-
-
-@dataclass(frozen=True)
-class Servers:
-    """The enterprise of this module: credentials as a stack keeps them, and a payment system that can be exchanged."""
-
-    data: Path
-    issuer: str
-    ports: dict[str, int]
-
-    @property
-    def enterprise(self) -> Path:
-        """Where its processes keep their files, and the credentials lie."""
-        return self.data / "secrets"
-
-    def pointed(self, copy: Copy) -> Copy:
-        """The bundle with these servers' addresses."""
-        copy.replace("integrations.yaml", "http://127.0.0.1:7810", self.issuer)
-        for port, name in ((7811, "orders"), (7812, "payments"), (7813, "knowledge")):
-            copy.replace("integrations.yaml", f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{self.ports[name]}/")
-        return copy
-
-    @contextmanager
-    def payments(self, drift: str = "") -> Iterator[None]:
-        """The payment system, after a *drift*."""
-        port = str(self.ports["payments"])
-        command = [sys.executable, "-m", "tests.policy.drifting", "--port", port]
-        command += ["--data", str(self.enterprise), "--issuer", self.issuer]
-        running = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "DRIFT": drift})
-        try:
-            wait_healthy(self.ports["payments"])
-            yield
-        finally:
-            running.terminate()
-            running.wait(timeout=5)
+from tests.policy.servers import Servers
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +162,42 @@ def test_half_written_pin_is_mended_by_pinning_again(here: Sayso, bundle: Copy, 
         assert here("policy", "check").code == 1
         assert here("integrations", "pin", "--yes").code == 0
     assert {path: path.read_bytes() for path in bundle.root.rglob("*") if path.is_file()} == good
+
+
+def test_new_integration_is_pinned_from_nothing(here: Sayso, bundle: Copy, servers: Servers) -> None:
+    """A person writes where the server is; every tool of it is a commit until they say otherwise."""
+    text = (bundle.root / "integrations.yaml").read_text()
+    begin, end = text.index("    operations:\n      issue_refund"), text.index("  knowledge:")
+    bundle.write("integrations.yaml", text[:begin] + "    operations: {}\n" + text[end:])
+    (bundle.root / "contracts" / "payments.json").unlink()
+    with servers.payments():
+        answer, check = here("integrations", "pin", "--yes", "--json"), here("integrations", "check")
+    operations = load_catalogue(bundle.root).integrations["payments"].operations
+    assert (answer.code, check.code) == (0, 0)
+    assert {name: str(entry.effect) for name, entry in operations.items()} == dict.fromkeys(
+        ("issue_refund", "list_refunds"), "commit"
+    )
+    assert "without `@requires`" in answer.data["trouble"]
+
+
+@pytest.mark.parametrize(("says", "code"), [(True, 0), (False, 1)])
+def test_person_at_a_terminal_is_asked_with_the_effect_that_stays(
+    here: Sayso, bundle: Copy, servers: Servers, monkeypatch: pytest.MonkeyPatch, says: bool, code: int
+) -> None:
+    """Saying no leaves everything as it was."""
+    asked: list[str] = []
+
+    def confirm(text: str, err: bool) -> bool:
+        asked.append(text)
+        return says
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", confirm)
+    before = load(bundle.root).digest
+    with servers.payments("description"):
+        answer = here("integrations", "pin")
+    assert (answer.code, load(bundle.root).digest != before) == (code, says)
+    assert asked == ["pin `payments.issue_refund` as it is now, still classified as `commit`?"]
 
 
 def test_pin_that_breaks_a_policy_says_so(here: Sayso, bundle: Copy, servers: Servers) -> None:

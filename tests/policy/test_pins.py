@@ -89,6 +89,16 @@ def test_text_that_cannot_be_edited_is_left_to_a_person(text: str, operation: st
         with_digest(text, operation, NEW)
 
 
+@pytest.mark.parametrize("tail", ["", "  # none yet", "\n  other:\n    operations: {}"])
+def test_first_operation_of_an_integration_makes_a_block(tail: str) -> None:
+    """A person writes the server and `operations: {}`, and pins."""
+    text = f"issuer: i\nintegrations:\n  a:\n    url: u\n    operations: {{}}{tail}\n"
+    changed = with_operation(with_operation(text, "a.one", NEW), "a.two", NEW)
+    found = yaml.safe_load(changed)["integrations"]["a"]
+    assert found == {"url": "u", "operations": {name: {"effect": "commit", "contract": NEW} for name in ("one", "two")}}
+    assert tail.strip() in changed
+
+
 def test_flow_mapping_is_left_to_a_person() -> None:
     """A line cannot be put into it."""
     with pytest.raises(BundleError, match="add `c` yourself"):
