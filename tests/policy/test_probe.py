@@ -41,3 +41,9 @@ def test_reader_does_not_import_from_where_it_is_started(tmp_path: Path, monkeyp
     (tmp_path / "yaml.py").write_text("raise SystemExit(99)")
     monkeypatch.chdir(tmp_path)
     probe(copy.root)
+
+
+def test_reader_lives_where_less_is_allowed_than_it_may_take(copy: Copy) -> None:
+    """Its own limits never raise the machine's."""
+    script = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); from workers.probe import main; main()"
+    survived([sys.executable, "-P", "-c", script, str(copy.root)], copy.root)
