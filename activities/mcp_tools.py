@@ -32,6 +32,7 @@ from policies.contract import Contract
 
 CALL_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
+MAX_PAGES = 100
 
 _T = TypeVar("_T")
 _Job = tuple[Callable[[Client], Awaitable[Any]], "asyncio.Future[Any]"]
@@ -73,6 +74,13 @@ class McpSession:
             return await self._ask(listed)
         except Exception as error:
             raise Unreachable("the MCP server", self._url, self._reason(error)) from error
+
+    async def contracts(self) -> tuple[Contract, ...]:
+        """Every tool the server lists now, in its order. Raises Unreachable."""
+        try:
+            return await self._ask(_contracts)
+        except Exception as error:
+            raise Unreachable("the MCP server", self._url, reason(error)) from error
 
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Sends the call once. Raises Lost."""
@@ -118,6 +126,21 @@ class McpSession:
                 if current is not None and not current[1].done():
                     current[1].set_exception(ended)
                 current = self._jobs.get_nowait() if not self._jobs.empty() else None
+
+
+async def _contracts(client: Client) -> tuple[Contract, ...]:
+    listed: list[Contract] = []
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        page = await client.session.list_tools(params=PaginatedRequestParams(cursor=cursor))
+        listed += [
+            Contract(name=found.name, description=found.description or "", input_schema=found.input_schema)
+            for found in page.tools
+        ]
+        if not page.next_cursor:
+            return tuple(listed)
+        cursor = page.next_cursor
+    raise ValueError(f"it lists its tools on more than {MAX_PAGES} pages")
 
 
 async def _nothing(client: Client) -> None:

@@ -17,6 +17,7 @@ from policies.directory import Directory
 from policies.errors import CanonicalError
 from policies.rulebook import Rulebook
 from policies.ruling import Finding, Outcome, Ruling
+from policies.scenario import Scenario
 
 MAX_ERRORS = 10
 """So many misfits of arguments are told."""
@@ -32,6 +33,8 @@ class Bundle:
     catalogue: Catalogue
     directory: Directory
     rulebook: Rulebook
+    scenarios: tuple[Scenario, ...] = ()
+    """What this bundle is expected to answer; see `approvals.rehearsal`. It decides nothing."""
 
     def rule(self, action: Action, principals: Principals, directory: Directory) -> Ruling:
         """Policy's answer for *action*. Whatever cannot be judged is forbidden, with every reason that was found."""

@@ -15,9 +15,14 @@ from policies.model import Written
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> bool:
+    """Whether *name* can name an integration or an operation."""
     # A double underscore joins integration and operation where a dot is not allowed, so neither may hold one.
-    if not _NAME.fullmatch(name):
+    return _NAME.fullmatch(name) is not None
+
+
+def _plain(name: str) -> str:
+    if not plain(name):
         raise ValueError(f"`{name}` is not a plain name: lower-case letters, digits and single underscores")
     return name
 

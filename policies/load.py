@@ -1,8 +1,8 @@
 """
 Loads a bundle from its directory: the only IO in `policies/`.
 
-`*.cedar`, `integrations.yaml`, `directory.yaml` and `contracts/*.json`. Every file counts into the digest. A bundle that is
-not wholly understood does not load; there is no partial bundle.
+`*.cedar`, `integrations.yaml`, `directory.yaml`, `contracts/*.json` and, if there, `scenarios.yaml`. Every file counts into the
+digest. A bundle that is not wholly understood does not load; there is no partial bundle.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from policies.contract import Contract
 from policies.directory import Directory
 from policies.errors import BundleError, PolicyError
 from policies.rulebook import Rulebook
+from policies.scenario import Scenario, read
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -40,7 +41,7 @@ def load(root: Path) -> Bundle:
     """
     if not root.is_dir():
         raise BundleError(f"`{root}`", "is not a directory with a policy bundle; set SAYSO_POLICIES or run `sayso up`")
-    catalogue = _catalogue(root)
+    catalogue = load_catalogue(root)
     directory = load_directory(root)
     text = "\n".join(read_text(path) for path in sorted(root.glob("*.cedar")))
     if not text.strip():
@@ -50,6 +51,7 @@ def load(root: Path) -> Bundle:
         catalogue=catalogue,
         directory=directory,
         rulebook=Rulebook(text, catalogue, directory.groups),
+        scenarios=_scenarios(root, catalogue, directory),
     )
 
 
@@ -66,14 +68,17 @@ def load_directory(root: Path, text: str | None = None) -> Directory:
     return _model(root / "directory.yaml", Directory, text)
 
 
-def _catalogue(root: Path) -> Catalogue:
-    path = root / "integrations.yaml"
-    catalogue = _model(path, Catalogue)
-    if catalogue.contracts:
-        raise BundleError(f"`{path.name}`", "contracts belong into `contracts/`, one file an integration")
+def load_catalogue(root: Path) -> Catalogue:
+    """
+    The integrations alone, each pinned digest with the contract behind it.
+
+    Raises:
+        BundleError: Missing, unreadable or not coherent.
+    """
+    catalogue, path = _catalogue(root), root / "integrations.yaml"
     contracts: dict[str, Contract] = {}
     for name, integration in catalogue.integrations.items():
-        tools = _contracts(root / "contracts" / f"{name}.json")
+        tools = {contract.name: contract for contract in _contracts(root / "contracts" / f"{name}.json")}
         for tool, operation in integration.operations.items():
             where = f"`{path.name}` `{name}.{tool}`"
             contract = tools.get(tool)
@@ -85,12 +90,37 @@ def _catalogue(root: Path) -> Catalogue:
     return catalogue.model_copy(update={"contracts": contracts})
 
 
-def _contracts(path: Path) -> dict[str, Contract]:
+def load_pins(root: Path) -> tuple[Catalogue, dict[str, tuple[Contract, ...]]]:
+    """
+    The integrations, and what `contracts/` holds for each, matching, or not, or nothing yet: for whoever mends the pins.
+
+    Raises:
+        BundleError: Missing or unreadable.
+    """
+    catalogue = _catalogue(root)
+    files = {name: root / "contracts" / f"{name}.json" for name in catalogue.integrations}
+    return catalogue, {name: _contracts(path) if path.exists() else () for name, path in files.items()}
+
+
+def _catalogue(root: Path) -> Catalogue:
+    path = root / "integrations.yaml"
+    catalogue = _model(path, Catalogue)
+    if catalogue.contracts:
+        raise BundleError(f"`{path.name}`", "contracts belong into `contracts/`, one file an integration")
+    return catalogue
+
+
+def _scenarios(root: Path, catalogue: Catalogue, directory: Directory) -> tuple[Scenario, ...]:
+    path = root / "scenarios.yaml"
+    return read(_yaml(path), catalogue, directory) if path.exists() else ()
+
+
+def _contracts(path: Path) -> tuple[Contract, ...]:
     try:
         listed = parse(read_text(path))
         if not isinstance(listed, list):
             raise BundleError(f"`{path.name}`", "is not a list of contracts")
-        return {contract.name: contract for contract in (Contract.model_validate(item) for item in listed)}
+        return tuple(Contract.model_validate(item) for item in listed)
     except ValidationError as error:
         raise BundleError(f"`{path.name}`", _first(error)) from error
     except PolicyError as error:
@@ -99,12 +129,18 @@ def _contracts(path: Path) -> dict[str, Contract]:
 
 def _model(path: Path, kind: type[_Model], text: str | None = None) -> _Model:
     try:
-        content = yaml.load(read_text(path) if text is None else text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
-        return kind.model_validate(content)
-    except yaml.YAMLError as error:
-        raise BundleError(f"`{path.name}`", f"is not YAML ({error})".replace("\n", " ")) from error
+        return kind.model_validate(_yaml(path, text))
     except ValidationError as error:
         raise BundleError(f"`{path.name}`", _first(error)) from error
+
+
+def _yaml(path: Path, text: str | None = None) -> object:
+    try:
+        content: object = yaml.load(read_text(path) if text is None else text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # Deep nesting ends in a RecursionError, a date that no calendar knows in a ValueError.
+        raise BundleError(f"`{path.name}`", f"is not YAML ({error})".replace("\n", " ")) from error
+    return content
 
 
 class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

@@ -68,6 +68,7 @@ class Rulebook:
         Raises:
             BundleError: Not valid under the schema, an unknown annotation or group, or a commit without `@requires`.
         """
+        self.text = text
         _check_size(text)
         self._schema = CedarSchema(catalogue.contracts)
         self._commits = catalogue.names(Effect.COMMIT)
@@ -106,16 +107,24 @@ class Rulebook:
 
     def may_start(self, person: str, mission_type: str, directory: Directory) -> Finding:
         """Whether *person* may start missions of *mission_type*."""
+        return self.starting(person, mission_type, directory).finding
+
+    def starting(self, person: str, mission_type: str, directory: Directory) -> Permission:
+        """The answer behind `may_start`, with its determining policies."""
         request = {
             "principal": {"type": "Person", "id": person},
             "action": {"type": "Action", "id": "start"},
             "resource": {"type": "MissionType", "id": mission_type},
             "context": {},
         }
-        return self._ask(request, [], directory, f"`{person}` to start `{mission_type}` missions").finding
+        return self._ask(request, [], directory, f"`{person}` to start `{mission_type}` missions")
 
     def may_approve(self, person: str, proposal: Approvable, directory: Directory) -> Finding:
         """Whether *person* may decide about *proposal*: Cedar's `approve`, with separation of duties as `forbid`."""
+        return self.approving(person, proposal, directory).finding
+
+    def approving(self, person: str, proposal: Approvable, directory: Directory) -> Permission:
+        """The answer behind `may_approve`, with its determining policies."""
         attributes = {
             "mission_type": proposal.mission_type,
             "operation": proposal.operation,
@@ -128,7 +137,7 @@ class Rulebook:
             "resource": resource["uid"],
             "context": {},
         }
-        return self._ask(request, [resource], directory, f"`{person}` to decide this").finding
+        return self._ask(request, [resource], directory, f"`{person}` to decide this")
 
     def _ask(self, request: dict[str, Any], entities: list[dict[str, Any]], directory: Directory, what: str) -> Permission:
         try:

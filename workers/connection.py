@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Sequence
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.service import RPCError
 
 from audit.payloads import SEALED
+from workers.conversion import FinalPayloads, PlainFailures
 from workers.errors import CannotReach
 
 CONNECT_SECONDS = 5.0
@@ -42,9 +41,11 @@ class LenientCodec(PayloadCodec):
 
 def converter(codec: PayloadCodec | None = None) -> DataConverter:
     """Pydantic JSON payloads, through *codec* where one is given."""
-    if codec is None:
-        return pydantic_data_converter
-    return dataclasses.replace(pydantic_data_converter, payload_codec=LenientCodec(codec))
+    return DataConverter(
+        payload_converter_class=FinalPayloads,
+        failure_converter_class=PlainFailures,
+        payload_codec=LenientCodec(codec) if codec is not None else None,
+    )
 
 
 async def connect(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:

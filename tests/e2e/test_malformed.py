@@ -66,6 +66,8 @@ class Insider:
         """The activity, whichever it is."""
         name = activity.info().activity_type
         if name in self.answers:
+            if isinstance(self.answers[name], BaseException):
+                raise self.answers[name]
             return self.answers[name]
         if name == "read":
             operation = json.loads(given[0].payload.data)["operation"]
@@ -115,14 +117,27 @@ INPUTS: dict[str, list[Any]] = {
     "none": [],
     "two": [{"case_id": "CASE-1001"}, {"case_id": "CASE-1001"}],
 }
+HALF_READABLE: list[Any] = [{"case_id": "CASE-1001"}, NO_JSON]
 
 
-@pytest.mark.parametrize("given", INPUTS.values(), ids=INPUTS)
+@pytest.mark.parametrize("given", [*INPUTS.values(), HALF_READABLE], ids=[*INPUTS, "half readable"])
 async def test_mission_started_with_anything_else_fails_with_a_sentence(world: World, given: list[Any]) -> None:
     """docs/style.md §2: a plain exception blocks the mission until new code ships. The real, sandboxed mission worker."""
     handle = await world.client.start_workflow("refund", args=given, id=f"malformed-{uuid4()}", task_queue="missions")
     error = await failure(handle)
-    assert error.type == "Misunderstood" and "start" in error.message
+    assert error.type == "Misunderstood" and ("start" in error.message or "cannot be read" in error.message)
+
+
+@pytest.mark.parametrize("name", ["propose", "settle"])
+async def test_failure_with_unreadable_details_does_not_hang_the_mission(insider: Insider, bench: Bench, name: str) -> None:
+    """Whoever completes an activity may fail it with anything."""
+    insider.answers["propose"] = await _proposal(bench)
+    insider.answers[name] = ApplicationError("no", NO_JSON, type="Odd", non_retryable=True)
+    handle = await insider.start()
+    async with ended(handle):
+        if name == "settle":
+            await handle.signal("decide", "x")
+        await until(lambda: _closed(handle), seconds=10)
 
 
 @pytest.mark.parametrize("name", ["read", "reason"])

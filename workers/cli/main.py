@@ -30,6 +30,8 @@ COMMANDS = {
     "deny": ("workers.cli.decide:deny", "Deny a proposal with your key."),
     "sign": ("workers.cli.decide:sign", "Print a signed decision to paste into the Temporal UI."),
     "rail": ("workers.cli.rail:rail", "Show a mission's Explain rail."),
+    "policy": ("workers.cli.policy:policy", "Check, test, compare and explain policies."),
+    "integrations": ("workers.cli.integrations:integrations", "List, check and pin what the tool servers offer."),
     "keys": ("workers.cli.keys:keys", "Make keys for people and processes."),
     "worker": ("workers.cli.stack_commands:worker", "Run the workers of one role, or of all."),
 }
@@ -109,6 +111,7 @@ def _tell(error: Exception, as_json: bool) -> int:
 
 
 def _told(error: Exception) -> CommandError:
+    from approvals.display import visible
     from approvals.errors import ApprovalError
     from policies.errors import PolicyError
 
@@ -121,7 +124,8 @@ def _told(error: Exception) -> CommandError:
         case click.ClickException():
             return WrongUse(_sentence(error.format_message()))
         case PolicyError() | ApprovalError():
-            return WrongUse(str(error))
+            # It may quote a bundle that somebody else wrote.
+            return WrongUse(visible(str(error)))
     line = f"{type(error).__name__}: {error}".splitlines()[0]
     return CommandError(f"internal error: {line}; set SAYSO_DEBUG=1 for the traceback")
 

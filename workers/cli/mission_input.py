@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import sys
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 
 from approvals import start
 from approvals.display import visible
 from approvals.jws import Signer
-from policies.canonical import canonical, parse
-from policies.errors import CanonicalError
+from workers.cli.given import json_of, text_of
 from workers.errors import WrongUse
 from workflows.missions import MISSIONS
 
@@ -29,8 +25,8 @@ def checked(mission: str, given: str) -> JsonValue:
     """
     if mission not in MISSIONS:
         raise WrongUse(f"there is no mission type `{visible(mission)}`; there is {', '.join(sorted(MISSIONS))}")
-    where, text = _text(given)
-    value = _json(where, text)
+    where, text = text_of(given)
+    value = json_of(where, text)
     model = MISSIONS[mission].input
     if not isinstance(value, dict):
         raise WrongUse(f"{where} is not a JSON object; a {mission} mission takes {', '.join(model.model_fields)}")
@@ -71,33 +67,3 @@ def signed_start(
         jti=uuid.uuid4().hex,
     )
     return start.sign(content, signer)
-
-
-def _text(given: str) -> tuple[str, str]:
-    """What to call the input, and its text."""
-    if given == "-":
-        return "the input", sys.stdin.read()
-    if given.lstrip()[:1] in ("{", "[", '"'):
-        return "the input", given
-    path = Path(given).expanduser()
-    try:
-        return f"`{visible(given)}`", path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        hint = 'give JSON such as `{"case_id": "CASE-1001"}`, a file, or `-`'
-        raise WrongUse(f"`{visible(given)}` is neither JSON nor a file: {hint}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise WrongUse(f"`{visible(given)}` cannot be read ({reason})") from error
-
-
-def _json(where: str, text: str) -> JsonValue:
-    try:
-        value = parse(text)
-        canonical(value)
-    except CanonicalError as error:
-        cause = error.__cause__
-        if isinstance(cause, json.JSONDecodeError):
-            said = f"{cause.msg.lower()}, line {cause.lineno}, column {cause.colno}"
-            raise WrongUse(f"{where} is not JSON: {said}") from error
-        raise WrongUse(f"{where} cannot be taken: {visible(str(error))}") from error
-    return value
