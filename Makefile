@@ -52,6 +52,7 @@ unit: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.run
+	@$(BIN)/python -m benchmarks.policies
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 pyproject.toml -o requirements/sayso.lock
