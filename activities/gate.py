@@ -21,28 +21,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from pydantic import JsonValue, ValidationError
-
 from activities.case import Case, idempotency_key
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
 from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Uses
-from approvals.errors import SignatureError
+from activities.receipts import receipt_of, recordable
 from approvals.jws import Signer
-from approvals.settlement import Receipt, SettlementKind
-from approvals.signed import Kind, Signed, opened
-from audit.judgement import Announcement, Law, announced, judge, verified_settlement
+from approvals.settlement import SettlementKind
+from approvals.signed import Signed
+from audit.judgement import Announcement, Law, announced, judge
 from audit.record import MissionRecord
 from policies.bundle import Bundle
-from policies.canonical import Digest, canonical, readable
+from policies.canonical import Digest
 from policies.catalogue import Idempotency
-from policies.errors import BundleError, CanonicalError
+from policies.errors import BundleError
 from policies.ruling import Finding
 
 SNAPSHOT_TRIES = 8
 PATIENCE = timedelta(seconds=60)
-MAX_RESULT = 64 * 1024
-RESULT_STANDS = 4
-"""How deep a tool's answer stands in a settlement."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +213,7 @@ class Gate:
 
     async def _used(self, case: Case, here: Here, told: Announcement) -> Signed:
         """The answer where the one use is taken already."""
-        receipt = await self._receipt(case)
+        receipt = await receipt_of(case.digest, self._ports.uses, case.record, case.law)
         if receipt is not None:
             return case.answer(SettlementKind.RECEIPT, receipt=receipt)
         if case.judgement.settled is not None:
@@ -230,34 +225,6 @@ class Gate:
             raise Lost("the one call for the proposal", "another attempt may still be waiting for its answer")
         return case.unknown()
 
-    async def _receipt(self, case: Case) -> Signed | None:
-        """The receipt that the gate signed for this proposal, from its use or from an earlier settlement of this run."""
-        use = await self._ports.uses.find(case.digest)
-        earlier = (verified_settlement(entry, case.law.directory) for entry in case.record.entries(Kind.SETTLEMENT))
-        recorded = [settlement.receipt for settlement in earlier if settlement is not None]
-        for signed in (*(use.receipts if use else ()), *recorded):
-            receipt = verified_receipt(signed, case.law) if signed is not None else None
-            if receipt is not None and receipt.proposal == case.digest:
-                return signed
-        return None
-
     def _idempotency(self, case: Case) -> Idempotency | None:
         found = self._bundle.catalogue.find(case.proposal.action.operation)
         return found[2].idempotency if found else None
-
-
-def verified_receipt(signed: Signed, law: Law) -> Receipt | None:
-    """The receipt in *signed*, when a pinned gate key signed it."""
-    try:
-        return Receipt.model_validate(opened(signed, Kind.RECEIPT, law.directory.gate))
-    except (SignatureError, ValidationError):
-        return None
-
-
-def recordable(result: JsonValue) -> JsonValue:
-    """*result*, or why it cannot be signed: whatever a tool answers, that it was called must be recorded."""
-    try:
-        size = len(canonical(result, RESULT_STANDS))
-    except CanonicalError as error:
-        return {"not_recorded": readable(str(error)[:500])}
-    return result if size <= MAX_RESULT else {"not_recorded": f"the answer is larger than {MAX_RESULT} bytes"}

@@ -14,8 +14,9 @@ from pydantic import JsonValue
 
 from activities.actions import action_of, effect_of
 from activities.errors import TokenRefused, Unreachable
-from activities.gate import Ports, verified_receipt
+from activities.gate import Ports
 from activities.ports import Here
+from activities.receipts import receipt_of
 from approvals.card import render
 from approvals.evidence import Evidence
 from approvals.jws import Signer
@@ -155,16 +156,14 @@ class Proposer:
             return self._refuse(asked, [Finding(check="proposal", holds=False, words=words)])
 
     async def _prior(self, record: MissionRecord, law: Law) -> tuple[Prior, ...]:
-        """What the `use` workflows say about this mission's earlier proposals, whatever the mission says."""
+        """What was really done of this mission's earlier proposals, whatever the mission says."""
         listed = []
         for name, found in signed_proposals(record, law).items():
-            use = await self._ports.uses.find(name)
-            receipts = [verified_receipt(signed, law) for signed in use.receipts] if use else []
-            # A use that somebody deleted is still announced in the mission's own history.
-            taken = use is not None or announced(record, name, law)
-            kind = PriorKind.UNKNOWN if taken else PriorKind.NOT_USED
-            if any(receipt is not None and receipt.proposal == name for receipt in receipts):
-                kind = PriorKind.RECEIPT
+            kind = PriorKind.NOT_USED
+            # As the gate: what was not announced in the mission's own history was never sent.
+            if announced(record, name, law) is not None:
+                receipt = await receipt_of(name, self._ports.uses, record, law)
+                kind = PriorKind.UNKNOWN if receipt is None else PriorKind.RECEIPT
             action = found.proposal.action
             listed.append(Prior(proposal=name, operation=action.operation, arguments=_short(action.arguments), kind=kind))
         # What was done, or may have been, is not pushed off the card by proposals that came to nothing.

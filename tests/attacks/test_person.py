@@ -57,6 +57,25 @@ async def test_another_proposal_says_what_was_done_before(bench: Bench) -> None:
     assert "before this (receipt)" in facts
 
 
+@pytest.mark.promise("F3")
+async def test_use_that_a_stranger_started_puts_nothing_on_the_card(bench: Bench) -> None:
+    """docs/decisions/0006: what was not announced was never sent, whoever took the name."""
+    bench.uses.taken[(await bench.propose()).digest] = None
+    second = await bench.propose(step="2")
+    assert [prior.kind for prior in second.proposal.prior] == ["not used"]
+
+
+@pytest.mark.promise("F3")
+async def test_payment_whose_use_was_deleted_is_on_the_card_as_paid(bench: Bench) -> None:
+    """The run's own signed settlement tells what the deleted workflow no longer can."""
+    first = await bench.propose()
+    bench.approve("sam")
+    await bench.settle()
+    bench.uses.delete(first.digest)
+    second = await bench.propose(step="2")
+    assert [prior.kind for prior in second.proposal.prior] == ["receipt"]
+
+
 @pytest.mark.control("F3")
 async def test_earlier_payment_is_not_on_the_card_where_uses_are_not_asked(
     bench: Bench, monkeypatch: pytest.MonkeyPatch

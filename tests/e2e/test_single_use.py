@@ -216,14 +216,14 @@ async def test_use_deleted_while_another_settle_stalls_after_admission_pays_once
 
 
 @pytest.mark.promise("E11")
-async def test_card_after_a_deleted_use_does_not_say_unused(attacker: World) -> None:
-    """docs/threats.md E11, D4: paid, the use deleted, proposed again: the approver learns that it was taken."""
+async def test_card_after_a_deleted_use_still_says_what_was_paid(attacker: World) -> None:
+    """docs/threats.md E11, D4: paid, the use deleted, proposed again: the approver learns that it was paid."""
     mission = await hijacked(attacker)
     found = await mission.approved()
     await mission.settle(found.digest)
     await delete_use(attacker, found.digest)
     again = await mission.proposed(step="2")
-    assert [(prior.proposal, prior.kind) for prior in again.proposal.prior] == [(found.digest, "unknown")]
+    assert [(prior.proposal, prior.kind) for prior in again.proposal.prior] == [(found.digest, "receipt")]
 
 
 @pytest.mark.promise("A1")
