@@ -31,8 +31,9 @@ from policies.catalogue import Effect
 from policies.directory import Person
 from policies.errors import BundleError, CanonicalError
 from policies.model import Recorded
-from policies.requirement import Assurance, Requirement, shortfall
+from policies.requirement import Assurance, Requirement
 from policies.ruling import Finding, Outcome, Ruling
+from policies.strictness import shortfall
 
 MAX_SEEN = 50
 ARGUMENTS_STAND = 6

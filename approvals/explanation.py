@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from approvals.rehearsal import BEGAN, Stage, decided, proposed
 from approvals.votes import Docket, judged
 from policies.action import Action, Principals
-from policies.requirement import shortfall
 from policies.ruling import Finding, Ruling
 from policies.scenario import Said
 from policies.source import Source, sources
+from policies.strictness import shortfall
 
 
 @dataclass(frozen=True)

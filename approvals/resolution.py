@@ -26,7 +26,7 @@ from enum import StrEnum
 from approvals.decision import Heard, Verdict
 from approvals.votes import Docket, Vote, judged
 from policies.model import Recorded
-from policies.requirement import shortfall
+from policies.strictness import shortfall
 
 
 class State(StrEnum):

@@ -31,8 +31,8 @@ from policies.bundle import Bundle
 from policies.canonical import Digest, parse
 from policies.directory import Directory
 from policies.errors import CanonicalError
-from policies.requirement import stricter
 from policies.ruling import Finding, Outcome
+from policies.strictness import stricter
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from pydantic import Field
 
-from policies.errors import BundleError
 from policies.model import Recorded
 
-_RULE = re.compile(r"\s*([a-z][a-z0-9-]*)\s*:\s*([1-9][0-9]?)\s*")
-_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
-MAX_EXPIRY = 14 * 86400
-"""Seconds. A proposal expires long before a server may forget, 30 days after its use closed, that it was used."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -31,11 +25,68 @@ class Assurance(StrEnum):
         return list(Assurance).index(self)
 
 
+class Escalation(Recorded):
+    """From a time on, people of further groups may fill a rule's places too."""
+
+    after_seconds: int = Field(gt=0)
+    """Since the proposal."""
+    groups: tuple[str, ...]
+
+
 class Rule(Recorded):
-    """So many different people of one group."""
+    """So many different people of one group, or of any of several."""
 
     group: str
     count: int = Field(ge=1)
+    others: tuple[str, ...] = ()
+    """Further groups whose people may fill the same places."""
+    escalations: tuple[Escalation, ...] = ()
+
+    def groups(self, seconds: float = 0) -> frozenset[str]:
+        """The groups whose people may fill a place of this rule, so long after the proposal."""
+        later = (group for step in self.escalations if seconds >= step.after_seconds for group in step.groups)
+        return frozenset((self.group, *self.others, *later))
+
+    @property
+    def name(self) -> str:
+        """`finance`, or `finance or audit`."""
+        return " or ".join((self.group, *self.others))
+
+
+class Amendable(Recorded):
+    """One argument that an approver may change, and within which bounds; without bounds, to whatever fits the contract."""
+
+    path: str
+    """Keys joined by dots."""
+    low: int | float | None = None
+    high: int | float | None = None
+    not_above: bool = False
+    """Not above what was proposed."""
+
+    def words(self) -> str:
+        """As it is written in a policy."""
+        if self.low is None and self.high is None and not self.not_above:
+            return self.path
+        low = "" if self.low is None else self.low
+        return f"{self.path}: {low}..{'proposed' if self.not_above else '' if self.high is None else self.high}"
+
+
+class Total(Recorded):
+    """What one numeric argument may add up to over all items of a batch."""
+
+    path: str
+    most: int
+
+
+class BatchLimit(Recorded):
+    """How many actions may stand before an approver as one card, and what they may add up to."""
+
+    items: int = Field(ge=2)
+    totals: tuple[Total, ...] = ()
+
+    def words(self) -> str:
+        """As it is written in a policy."""
+        return ", ".join([str(self.items), *(f"{total.path}: {total.most}" for total in self.totals)])
 
 
 class Requirement(Recorded):
@@ -44,42 +95,51 @@ class Requirement(Recorded):
     rules: tuple[Rule, ...]
     expires_seconds: int = Field(gt=0)
     assurance: Assurance = Assurance.SIGNED
+    denies: int = Field(default=1, ge=1)
+    """So many people saying no end it while it is open. Once approved, one is enough."""
+    reason: bool = False
+    """An approval says why."""
+    vote_seconds: int | None = None
+    """So long an approval holds; None: as long as the proposal."""
+    excludes: tuple[str, ...] = ()
+    """Groups whose people do not approve, whatever other groups they are in."""
+    amendable: tuple[Amendable, ...] = ()
+    batch: BatchLimit | None = None
+    """None: it is put before an approver alone."""
+    budget: int | None = None
+    """So many approvals a person may give in an hour; beyond, a second person is needed beside them."""
+    open_per_mission: int | None = None
+    open_per_owner: int | None = None
+    """So many proposals may be open at once."""
 
     def words(self) -> str:
         """One line for a person: `1 of support-lead and 1 of finance, signed, within 24h`."""
-        rules = " and ".join(f"{rule.count} of {rule.group}" for rule in self.rules)
+        rules = " and ".join(f"{rule.count} of {rule.name}" for rule in self.rules)
         return f"{rules}, {self.assurance}, within {duration_words(self.expires_seconds)}"
 
+    def details(self) -> Iterator[tuple[str, str]]:
+        """What `words` leaves out, as label and text; nothing where a policy asks for nothing special."""
+        yield from (("escalates", line) for line in dict.fromkeys(_escalations(self.rules)))
+        if self.denies > 1:
+            yield "noes", f"{self.denies} people who deny it end it; once it is approved, one does"
+        if self.reason:
+            yield "reason", "an approval must say why"
+        if self.vote_seconds is not None:
+            yield "each approval", f"holds for {duration_words(self.vote_seconds)}"
+        if self.excludes:
+            yield "not by", f"people of {', '.join(self.excludes)}"
+        if self.amendable:
+            yield "may be amended", "; ".join(entry.words() for entry in self.amendable)
+        if self.budget is not None:
+            yield "budget", f"beyond {self.budget} approvals of one person in an hour, a second person is needed"
 
-def parse_rules(text: str, where: str) -> tuple[Rule, ...]:
-    """
-    Rules from `support-lead: 1, finance: 1`, sorted by group.
+    def groups(self, seconds: float = 0) -> frozenset[str]:
+        """Every group whose say-so is asked for, so long after the proposal."""
+        return frozenset[str]().union(*(rule.groups(seconds) for rule in self.rules))
 
-    Raises:
-        BundleError: Not of that form, or a group is named twice.
-    """
-    rules: dict[str, Rule] = {}
-    for part in text.split(","):
-        match = _RULE.fullmatch(part)
-        if match is None:
-            raise BundleError(where, f'@requires("{text}") is not of the form `group: count, group: count`')
-        if match[1] in rules:
-            raise BundleError(where, f'@requires("{text}") names `{match[1]}` twice')
-        rules[match[1]] = Rule(group=match[1], count=int(match[2]))
-    return tuple(rules[group] for group in sorted(rules))
-
-
-def parse_duration(text: str, where: str) -> int:
-    """
-    Seconds from `30m`, `24h`, `7d`.
-
-    Raises:
-        BundleError: Not of that form.
-    """
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise BundleError(where, f"`{text}` is not a duration like `30m`, `24h` or `7d`")
-    return int(match[1]) * _SECONDS[match[2]]
+    def escalations(self) -> tuple[int, ...]:
+        """Seconds after the proposal at which further groups are asked, in order."""
+        return tuple(sorted({step.after_seconds for rule in self.rules for step in rule.escalations}))
 
 
 def duration_words(seconds: int) -> str:
@@ -88,53 +148,7 @@ def duration_words(seconds: int) -> str:
     return f"{seconds // _SECONDS[unit]}{unit}"
 
 
-def joined(requirements: Iterable[Requirement]) -> Requirement:
-    """One requirement that meets each of *requirements* (at least one): highest counts, earliest expiry, surest assurance."""
-    listed = list(requirements)
-    counts: dict[str, int] = {}
-    for rule in (rule for requirement in listed for rule in requirement.rules):
-        counts[rule.group] = max(rule.count, counts.get(rule.group, 0))
-    return Requirement(
-        rules=tuple(Rule(group=group, count=counts[group]) for group in sorted(counts)),
-        expires_seconds=min(requirement.expires_seconds for requirement in listed),
-        assurance=max((requirement.assurance for requirement in listed), key=lambda a: a.rank),
-    )
-
-
-def stricter(today: Requirement, frozen: Requirement) -> str | None:
-    """Why *today* asks for more than *frozen*, or None."""
-    counts = {rule.group: rule.count for rule in frozen.rules}
-    for rule in today.rules:
-        if rule.count > counts.get(rule.group, 0):
-            return f"policy now asks for {rule.count} of {rule.group}; the proposal was made with {counts.get(rule.group, 0)}"
-    if today.expires_seconds < frozen.expires_seconds:
-        now, then = duration_words(today.expires_seconds), duration_words(frozen.expires_seconds)
-        return f"policy now gives {now}; the proposal was made with {then}"
-    if today.assurance.rank > frozen.assurance.rank:
-        return f"policy now asks for {today.assurance} decisions; the proposal was made with {frozen.assurance}"
-    return None
-
-
-def shortfall(rules: tuple[Rule, ...], groups_of: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
-    """
-    What *rules* still lack when each person of *groups_of* fills at most one place; empty when all are met.
-
-    A maximum matching of people to places, so that no order of decisions matters.
-    """
-    places = [rule.group for rule in rules for _ in range(rule.count)]
-    taken: dict[int, str] = {}
-
-    def seat(person: str, seen: set[int]) -> bool:
-        for place, group in enumerate(places):
-            if group not in groups_of[person] or place in seen:
-                continue
-            seen.add(place)
-            if place not in taken or seat(taken[place], seen):
-                taken[place] = person
-                return True
-        return False
-
-    for person in sorted(groups_of):
-        seat(person, set())
-    open_groups = [group for place, group in enumerate(places) if place not in taken]
-    return tuple(f"{open_groups.count(group)} of {group}" for group in dict.fromkeys(open_groups))
+def _escalations(rules: Iterable[Rule]) -> Iterator[str]:
+    for rule in rules:
+        for step in rule.escalations:
+            yield f"after {duration_words(step.after_seconds)} {' or '.join(step.groups)} may stand in"

@@ -20,11 +20,13 @@ from policies.action import Action, Principals
 from policies.catalogue import Catalogue, Effect
 from policies.directory import Directory
 from policies.errors import BundleError
-from policies.requirement import MAX_EXPIRY, Assurance, Requirement, Rule, duration_words, joined, parse_duration, parse_rules
+from policies.notation import REQUIRING, requirement
+from policies.requirement import Requirement
 from policies.ruling import Finding
 from policies.schema import ArgumentError, CedarSchema
+from policies.strictness import joined
 
-_ANNOTATIONS = {"id", "requires", "expires", "assurance", "description"}
+_ANNOTATIONS = {"id", "description"} | REQUIRING
 _MAX_NESTING = 100
 _MAX_WORDS = 5000
 _ASIDE = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*', re.DOTALL)
@@ -173,36 +175,21 @@ class Rulebook:
         if unknown:
             raise BundleError(where, f"`@{unknown[0]}` is not an annotation Sayso knows")
         if spec["effect"] != "permit":
-            if annotations.keys() & {"requires", "expires", "assurance"}:
+            if annotations.keys() & REQUIRING:
                 raise BundleError(where, "a forbid cannot carry a requirement")
             return _Policy(name, None)
-        requirement = self._requirement(annotations, where)
-        if requirement is None and self._reaches_commit(spec["action"]):
+        asked = requirement(annotations, where)
+        if asked is None and self._reaches_commit(spec["action"]):
             raise BundleError(where, "permits an operation that commits without `@requires`")
-        return _Policy(name, requirement)
+        if asked is not None:
+            self._check_groups(asked, where)
+        return _Policy(name, asked)
 
-    def _requirement(self, annotations: Mapping[str, str], where: str) -> Requirement | None:
-        if "requires" not in annotations:
-            if annotations.keys() & {"expires", "assurance"}:
-                raise BundleError(where, "`@expires` and `@assurance` mean nothing without `@requires`")
-            return None
-        if "expires" not in annotations:
-            raise BundleError(where, "`@requires` needs `@expires`: no proposal waits for ever")
-        rules: tuple[Rule, ...] = parse_rules(annotations["requires"], where)
-        unknown = sorted({rule.group for rule in rules} - set(self._groups))
+    def _check_groups(self, asked: Requirement, where: str) -> None:
+        named = asked.groups(float("inf")) | set(asked.excludes)
+        unknown = sorted(named - set(self._groups))
         if unknown:
-            raise BundleError(where, f"requires group `{unknown[0]}`, which the directory does not list")
-        assurance = annotations.get("assurance", Assurance.SIGNED)
-        if assurance not in (Assurance.SIGNED, Assurance.ATTESTED):
-            raise BundleError(where, f"`@assurance` is `signed` or `attested`, not `{assurance}`")
-        expires_seconds = parse_duration(annotations["expires"], where)
-        if expires_seconds > MAX_EXPIRY:
-            raise BundleError(where, f'@expires("{annotations["expires"]}") is longer than {duration_words(MAX_EXPIRY)}')
-        return Requirement(
-            rules=rules,
-            expires_seconds=expires_seconds,
-            assurance=Assurance(assurance),
-        )
+            raise BundleError(where, f"names group `{unknown[0]}`, which the directory does not list")
 
     def _reaches_commit(self, action: Mapping[str, Any]) -> bool:
         match action:

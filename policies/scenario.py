@@ -20,7 +20,8 @@ from policies.catalogue import Catalogue
 from policies.directory import Directory
 from policies.errors import BundleError, CanonicalError
 from policies.model import Written
-from policies.requirement import Assurance, Rule, parse_duration, parse_rules
+from policies.notation import parse_duration, parse_rules
+from policies.requirement import Assurance, Rule
 from policies.ruling import Outcome
 
 

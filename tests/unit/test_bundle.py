@@ -115,7 +115,7 @@ BROKEN: dict[str, tuple[Edit, str]] = {
     "no expiry": (cedar(f'@id("x") @requires("support-lead: 1") {COMMIT};'), "needs `@expires`"),
     "expiry alone": (
         cedar(f'@id("x") @expires("1h") {READ};'),
-        "mean nothing",
+        "means nothing",
     ),
     "requires nobody": (cedar(f'@id("x") @requires("") @expires("1h") {COMMIT};'), "not of the form"),
     "requires nobody of many": (cedar(f'@id("x") @requires("support-lead: 0") @expires("1h") {COMMIT};'), "not of the form"),

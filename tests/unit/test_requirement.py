@@ -11,17 +11,9 @@ from hypothesis import strategies as st
 from policies import rulebook
 from policies.action import Principals
 from policies.errors import BundleError
-from policies.requirement import (
-    Assurance,
-    Requirement,
-    Rule,
-    duration_words,
-    joined,
-    parse_duration,
-    parse_rules,
-    shortfall,
-    stricter,
-)
+from policies.notation import parse_duration, parse_rules
+from policies.requirement import Assurance, Requirement, Rule, duration_words
+from policies.strictness import joined, shortfall, stricter
 from tests.fakes.actions import refund
 from tests.fakes.kit import Kit, in_file
 

@@ -15,7 +15,7 @@ from approvals.resolution import TABLE, Resolution, State, Stimulus, follow, res
 from approvals.votes import Docket
 from audit.judgement import Found, decisions, signed_proposals
 from policies.directory import Directory
-from policies.requirement import shortfall
+from policies.strictness import shortfall
 from tests.fakes.bench import LARGE, SMALL, Bench
 from tests.fakes.kit import Kit, regrouped, revoked
 

@@ -27,7 +27,9 @@ from policies.directory import Directory
 from policies.errors import BundleError
 from policies.keys import PublicKey
 from policies.load import load
-from policies.requirement import MAX_EXPIRY, Assurance, Requirement, stricter
+from policies.notation import MAX_EXPIRY
+from policies.requirement import Assurance, Requirement
+from policies.strictness import stricter
 from tests.fakes.bench import REFUND, SMALL, Bench
 from tests.fakes.kit import Kit, edit_yaml, in_file
 from workflows.mission import ROUND
