@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
 
 from approvals.decision import Verdict
+from approvals.ending import ending
 from approvals.jws import Signer
-from approvals.proposal import Proposal
-from approvals.resolution import Resolution, State
+from approvals.proposal import Proposal, use_key
+from approvals.resolution import State
 from approvals.settlement import Claim, Receipt, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
-from audit.judgement import Judgement, Law
+from audit.judgement import Announcement, Judgement, Law, Point, announced
 from audit.record import MissionRecord
+from policies.action import Action
 from policies.canonical import Digest, digest, readable
 from policies.ruling import Finding
 
 RETRY_SECONDS = 5.0
 MAX_RETRY_SECONDS = 300.0
 REFUSED_BYTES = 64 * 1024
-PERMANENT = {"proposal", "run", "reset", "cancelled", "evidence", "card"}
+PERMANENT = {"proposal", "run", "reset", "cancelled", "flood", "evidence", "card", "outcome"}
 """Checks that no waiting mends."""
 ENDINGS = {
     State.OPEN: SettlementKind.PENDING,
@@ -30,20 +33,38 @@ ENDINGS = {
     State.EXPIRED: SettlementKind.EXPIRED,
     State.SUPERSEDED: SettlementKind.SUPERSEDED,
     State.REVOKED: SettlementKind.REVOKED,
-    State.WITHDRAWN: SettlementKind.DENIED,
+    State.WITHDRAWN: SettlementKind.WITHDRAWN,
+    State.ANSWERED: SettlementKind.ANSWERED,
 }
+
+
+_YES = {Verdict.APPROVE, Verdict.RETRY}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A proposal as judged at one moment over one head of its mission's history."""
+    """One item of a proposal as judged at one moment over one head of its mission's history."""
 
     record: MissionRecord
-    digest: Digest
+    point: Point
     judgement: Judgement
     law: Law
-    now: datetime
     signer: Signer
+
+    @property
+    def digest(self) -> Digest:
+        """The proposal's."""
+        return self.point.proposal
+
+    @property
+    def now(self) -> datetime:
+        """The moment."""
+        return self.point.now
+
+    @property
+    def use(self) -> str:
+        """The name of the item's one use."""
+        return use_key(self.point.proposal, self.point.item)
 
     @property
     def proposal(self) -> Proposal:
@@ -51,6 +72,22 @@ class Case:
         if self.judgement.found is None:
             raise LookupError(f"proposal `{self.digest}` was not found")
         return self.judgement.found.proposal
+
+    @property
+    def action(self) -> Action:
+        """The item's action."""
+        return self.proposal.actions[self.point.item]
+
+    @property
+    def announced(self) -> Announcement | None:
+        """The item's one use, where it was taken."""
+        return announced(self.record, self.point.proposal, self.law, self.point.item)
+
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """The people whose say-so counts, in the order of their decisions."""
+        votes = self.judgement.resolution.votes if self.judgement.resolution else ()
+        return tuple(vote.who for vote in votes if vote.counts and vote.verdict in _YES and vote.who is not None)
 
     @property
     def foreign(self) -> bool:
@@ -66,27 +103,17 @@ class Case:
             words = f"it was {judgement.settled.kind} before, and that stands"
             return self.answer(judgement.settled.kind, Finding(check="settled", holds=False, words=words))
         if judgement.resolution is not None and judgement.resolution.state is not State.APPROVED:
-            return self.answer(ENDINGS[judgement.resolution.state], *self._ending(judgement.resolution))
+            ended = ending(judgement.resolution, self.proposal)
+            findings = [Finding(check="resolution", holds=False, words=line) for line in ended]
+            return self.answer(ENDINGS[judgement.resolution.state], *findings)
         return self.answer(SettlementKind.NOT_SENT, retry=self._retry())
 
     def _retry(self) -> float:
         """When to ask again, longer each time: every question leaves a dozen events, and a history has room for 51,200."""
         bodies = (entry.signed.body for entry in self.record.entries(Kind.SETTLEMENT))
-        tries = sum(body.get("kind") == SettlementKind.NOT_SENT and body.get("proposal") == self.digest for body in bodies)
+        mine = {"kind": SettlementKind.NOT_SENT, "proposal": self.digest, "item": self.point.item}
+        tries = sum({"item": 0, **body}.items() >= mine.items() for body in map(_names, bodies))
         return min(RETRY_SECONDS * (1 << min(tries, 10)), MAX_RETRY_SECONDS)
-
-    def _ending(self, resolution: Resolution) -> tuple[Finding, ...]:
-        """Why the people's say-so does not stand, as findings."""
-        match resolution.state:
-            case State.EXPIRED:
-                at = self.proposal.expires_at.isoformat(timespec="seconds")
-                words = [f"the proposal expired at {at}"]
-            case State.DENIED | State.REVOKED:
-                denied = [vote for vote in resolution.votes if vote.counts and vote.verdict is Verdict.DENY]
-                words = [f"{vote.by} denied it: {vote.reason or 'no reason given'}" for vote in denied]
-            case _:
-                words = []
-        return tuple(Finding(check="resolution", holds=False, words=line) for line in words)
 
     def not_sent(self, finding: Finding) -> Signed:
         """The answer to trouble before sending: the approval stands."""
@@ -118,6 +145,12 @@ class Case:
             votes=_told(resolution.votes) if resolution else (),
             receipt=receipt,
             retry_seconds=retry,
+            item=self.point.item,
+            asked=resolution.asked if resolution else (),
+            ask_again_at=self.proposal.next_moment(self.now) if kind is SettlementKind.PENDING else None,
+            amendment=resolution.amendment if resolution and kind is SettlementKind.SUPERSEDED else None,
+            answer=resolution.answer if resolution and kind is SettlementKind.ANSWERED else None,
+            approvals_this_hour=dict(self.point.approvals_this_hour),
             bundle=self.law.bundle.digest,
             directory=self.law.directory.digest,
         )
@@ -125,13 +158,14 @@ class Case:
 
     def receipt(self, result: JsonValue, *, failed: bool, at: datetime) -> Signed:
         """The signed receipt over what was sent for this case, and what came back."""
-        action = self.proposal.action
+        action = self.action
         receipt = Receipt(
             proposal=self.digest,
             action=action.digest,
             operation=action.operation,
             sent=digest("sent", {"operation": action.operation, "arguments": dict(action.arguments)}),
-            idempotency_key=idempotency_key(self.proposal),
+            item=self.point.item,
+            idempotency_key=idempotency_key(action),
             admitted=self.judgement.head,
             failed=failed,
             result=result,
@@ -144,13 +178,18 @@ class Case:
         claim = Claim(
             proposal=self.digest,
             mission=self.record.started.mission,
-            action=self.proposal.action.digest,
-            idempotency_key=idempotency_key(self.proposal),
+            action=self.action.digest,
+            item=self.point.item,
+            idempotency_key=idempotency_key(self.action),
             head=self.judgement.head,
             at=self.now,
             nonce=nonce,
         )
         return seal(Kind.CLAIM, claim.model_dump(mode="json"), self.signer)
+
+
+def _names(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {name: body[name] for name in ("kind", "proposal", "item") if name in body}
 
 
 def _told(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
@@ -163,9 +202,8 @@ def _told(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
     return tuple(reversed(kept))
 
 
-def idempotency_key(proposal: Proposal) -> str:
+def idempotency_key(action: Action) -> str:
     """The same for every attempt at one step of one mission, over all its runs; computed by the gate alone."""
-    action = proposal.action
     return digest(
         "idempotency",
         {

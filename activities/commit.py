@@ -6,17 +6,21 @@ from temporalio import activity
 
 from activities.edge import here, mapped
 from activities.gate import Gate
+from activities.grounds import ProposeRequest
 from activities.heartbeat import beating
-from activities.proposer import Proposer, ProposeRequest
+from activities.proposer import Proposer
 from approvals.signed import Signed
 from policies.canonical import Digest
 from policies.model import Recorded
 
 
 class SettleRequest(Recorded):
-    """Names a proposal; the gate finds everything else in the history."""
+    """Names one item of a proposal; the gate finds everything else in the history."""
 
     proposal: Digest
+    item: int = 0
+    withdraw: bool = False
+    """The mission does not want it any more. The gate reads that from the history too: it may stop a use, never make one."""
 
 
 class CommitActivities:
@@ -40,4 +44,4 @@ class CommitActivities:
         where = here()
         with mapped():
             async with beating():
-                return await self._gate.settle(request.proposal, where)
+                return await self._gate.settle(request.proposal, where, request.item)

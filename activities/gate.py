@@ -17,18 +17,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import uuid4
 
 from activities.case import Case, idempotency_key
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
-from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Uses
+from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Uses, Workloads
 from activities.receipts import receipt_of, recordable
 from approvals.jws import Signer
 from approvals.settlement import SettlementKind
 from approvals.signed import Signed
-from audit.judgement import Announcement, Law, announced, judge
+from audit.judgement import Announcement, Law, Point, judge
 from audit.record import MissionRecord
 from policies.bundle import Bundle
 from policies.canonical import Digest
@@ -38,6 +38,7 @@ from policies.ruling import Finding
 
 SNAPSHOT_TRIES = 8
 PATIENCE = timedelta(seconds=60)
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Ports:
     tokens: Tokens
     directories: Directories
     clock: Clock
+    workloads: Workloads
 
 
 class Gate:
@@ -66,26 +68,26 @@ class Gate:
         self._patience = patience
         self._sending: set[asyncio.Task[Signed]] = set()
 
-    async def settle(self, proposal: Digest, here: Here) -> Signed:
+    async def settle(self, proposal: Digest, here: Here, item: int = 0) -> Signed:
         """
-        What became of *proposal* of the mission run *here*, signed.
+        What became of *item* of *proposal* of the mission run *here*, signed.
 
         Raises:
             Unreachable: Something needed does not answer; ask again.
             Lost: A call was sent, or another attempt is at it, and no answer came yet; ask again.
         """
-        case = await self._case(proposal, here)
+        case = await self._case(proposal, item, here)
         if case.judgement.found is None or case.foreign:
             # Not even a receipt is told to a run that it is not for: a reset, or a stranger's copy of the proposal.
             return case.not_admitted()
-        told = announced(case.record, proposal, case.law)
+        told = case.announced
         if told is not None:
             return await self._used(case, here, told)
         # Never announced is never sent, whoever may have taken the workflow id of the use.
         return await self._shielded(case, here, again=False) if case.judgement.admits else case.not_admitted()
 
-    async def _case(self, proposal: Digest, here: Here) -> Case:
-        """Reads the mission's own history and the directory, and judges."""
+    async def _case(self, proposal: Digest, item: int, here: Here) -> Case:
+        """Reads the mission's own history and the directory, counts where a budget is set, and judges."""
         record = await self._ports.histories.read(here.mission_id, here.run_id)
         # A clock that was set back must not revive what has expired: the server's times bound it from below.
         now = max(self._ports.clock(), here.scheduled_at, record.last_event_at)
@@ -93,12 +95,16 @@ class Gate:
             directory = self._ports.directories.read()
         except BundleError as error:
             raise Unreachable("the approver directory", error.where, error.reason) from error
-        return await self._judged(record, proposal, Law(self._bundle, directory), now)
+        case = await self._judged(record, Point(proposal, now, item), Law(self._bundle, directory))
+        if not case.approvers or case.proposal.requirement.budget is None:
+            return case
+        given = await self._ports.workloads.approvals(case.approvers, now - HOUR)
+        return await self._judged(record, replace(case.point, approvals_this_hour=given), case.law)
 
-    async def _judged(self, record: MissionRecord, proposal: Digest, law: Law, now: datetime) -> Case:
-        # In a thread: ten thousand signatures take seconds, and other missions' heartbeats must go on.
-        judgement = await asyncio.to_thread(judge, record, proposal, law, now)
-        return Case(record, proposal, judgement, law, now, self._signer)
+    async def _judged(self, record: MissionRecord, point: Point, law: Law) -> Case:
+        # In a thread: a thousand signatures take a while, and other missions' heartbeats must go on.
+        judgement = await asyncio.to_thread(judge, record, point, law)
+        return Case(record, point, judgement, law, self._signer)
 
     async def _shielded(self, case: Case, here: Here, *, again: bool) -> Signed:
         """Sends in a task of its own: a cancelled activity must still record what it did."""
@@ -109,14 +115,14 @@ class Gate:
 
     async def _send(self, case: Case, here: Here, *, again: bool) -> Signed:
         """Makes ready, admits on a snapshot, takes the use (unless this is the same use *again*), and sends once."""
-        action = case.proposal.action
+        action = case.action
         integration = self._bundle.catalogue.integrations[action.integration]
         try:
             token = await self._ports.tokens.for_action(integration, action)
             async with self._ports.tools.open(integration, token) as session:
                 ready = self._bundle.drift(action.operation, await session.contract(action.tool))
                 admitted, quiet = await self._admission(case, here)
-                told = announced(admitted.record, admitted.digest, admitted.law)
+                told = admitted.announced
                 if told is not None and not again:
                     # Another attempt took the use meanwhile: whatever else holds now, the answer is that one's.
                     return await self._used(admitted, here, told)
@@ -136,8 +142,8 @@ class Gate:
 
     async def _in_trouble(self, case: Case, here: Here, words: str) -> Signed:
         """The answer to trouble before sending, unless another attempt got further meanwhile."""
-        latest = await self._case(case.digest, here)
-        told = announced(latest.record, latest.digest, latest.law)
+        latest = await self._case(case.digest, case.point.item, here)
+        told = latest.announced
         if told is not None:
             return await self._used(latest, here, told)
         if not latest.judgement.admits:
@@ -148,7 +154,7 @@ class Gate:
         """Judges anew on a snapshot: nothing after the last event that was read, nothing held back by a workflow task."""
         words = "the mission's history does not come to rest, and a revocation could be hidden in it"
         for attempt in range(SNAPSHOT_TRIES):
-            case = await self._case(case.digest, here)
+            case = await self._case(case.digest, case.point.item, here)
             snapshot = await self._ports.histories.snapshot(here.mission_id, here.run_id)
             if not snapshot.open:
                 words = "the mission run is closed"
@@ -168,17 +174,19 @@ class Gate:
         claim = case.claim(uuid4().hex)
         with suppress(AlreadyUsed):
             # An id that was taken and not announced is an attempt that died, or a stranger's.
-            await self._ports.uses.claim(case.digest, claim)
+            await self._ports.uses.claim(case.use, claim, case.approvers)
         await self._ports.uses.announce(claim)
         for attempt in range(SNAPSHOT_TRIES):
-            latest = await self._case(case.digest, here)
-            told = announced(latest.record, latest.digest, latest.law)
+            latest = await self._case(case.digest, case.point.item, here)
+            told = latest.announced
             if told is None:
                 await asyncio.sleep(0.005 * 2**attempt)
                 continue
             if told.digest != claim.digest:
                 return await self._used(latest, here, told)
-            before = await self._judged(latest.record.before(told.event_id), case.digest, latest.law, latest.now)
+            # Counted before the use was taken: it must not count against itself.
+            point = replace(latest.point, approvals_this_hour=case.point.approvals_this_hour)
+            before = await self._judged(latest.record.before(told.event_id), point, latest.law)
             return before if before.judgement.admits else before.not_admitted()
         raise Lost("the use of the proposal", "its announcement does not show in the mission's history")
 
@@ -197,8 +205,8 @@ class Gate:
             if isinstance(taken, Signed):
                 return taken
             case = taken
-        action, idempotency = case.proposal.action, self._idempotency(case)
-        meta = {idempotency.meta: idempotency_key(case.proposal)} if idempotency else {}
+        action, idempotency = case.action, self._idempotency(case)
+        meta = {idempotency.meta: idempotency_key(action)} if idempotency else {}
         try:
             answer = await session.call(action.tool, dict(action.arguments), dict(meta))
         except Lost as error:
@@ -208,12 +216,12 @@ class Gate:
         signed = case.receipt(recordable(answer.result), failed=answer.failed, at=max(self._ports.clock(), case.now))
         with suppress(Unreachable):
             # The answer below still carries it; where that is lost too, the outcome is asked again or unknown.
-            await self._ports.uses.record(case.digest, signed)
+            await self._ports.uses.record(case.use, signed)
         return case.answer(SettlementKind.RECEIPT, receipt=signed)
 
     async def _used(self, case: Case, here: Here, told: Announcement) -> Signed:
         """The answer where the one use is taken already."""
-        receipt = await receipt_of(case.digest, self._ports.uses, case.record, case.law)
+        receipt = await receipt_of(case.digest, self._ports.uses, case.record, case.law, case.point.item)
         if receipt is not None:
             return case.answer(SettlementKind.RECEIPT, receipt=receipt)
         if case.judgement.settled is not None:
@@ -226,5 +234,5 @@ class Gate:
         return case.unknown()
 
     def _idempotency(self, case: Case) -> Idempotency | None:
-        found = self._bundle.catalogue.find(case.proposal.action.operation)
+        found = self._bundle.catalogue.find(case.action.operation)
         return found[2].idempotency if found else None

@@ -12,46 +12,34 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
-from activities.actions import action_of, effect_of
 from activities.errors import TokenRefused, Unreachable
 from activities.gate import Ports
+from activities.grounds import Grounds, ProposeRequest, grounds
 from activities.ports import Here
 from activities.receipts import receipt_of
+from approvals.batch import trouble as batch_trouble
 from approvals.card import render
 from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import MAX_NARRATION, Prior, PriorKind, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
-from audit.judgement import Law, announced, principals_of, reset_trouble, signed_proposals
+from audit.judgement import Law, announced, open_proposals, principals_of, reset_trouble, signed_proposals
 from audit.record import MissionRecord
-from policies.action import MAX_ARGUMENTS, Action, Principals
+from policies.action import Action, Principals
 from policies.bundle import Bundle
 from policies.canonical import Digest, canonical, digest, readable
-from policies.catalogue import Effect
 from policies.directory import Person
 from policies.errors import BundleError, CanonicalError
-from policies.model import Recorded
 from policies.requirement import Assurance, Requirement
 from policies.ruling import Finding, Outcome, Ruling
-from policies.strictness import shortfall
+from policies.strictness import joined, shortfall
 
 MAX_SEEN = 50
-ARGUMENTS_STAND = 6
-"""How deep arguments stand in a proposal, at most."""
 MAX_PRIOR = 20
 """So many earlier proposals are on a card."""
 MAX_PRIOR_ARGUMENTS = 2048
 MAX_WORDS = 2000
 NO_CARD = Digest("0" * 64)
-
-
-class ProposeRequest(Recorded):
-    """What a mission asks for. Everything else the gate finds out by itself."""
-
-    step: str
-    operation: str
-    arguments: dict[str, JsonValue]
-    because: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,36 +77,46 @@ class Proposer:
         principals, trouble = principals_of(record, law.directory)
         asked = _Asked(request, record, law, now, principals)
         findings = [_mission(record, principals, trouble, law)]
-        action = self._action(asked)
-        if isinstance(action, Finding):
-            return self._refuse(asked, [*findings, action])
-        ruling = self._bundle.rule(action, principals, law.directory)
-        findings += [*ruling.findings, await self._drift(action)]
-        if ruling.requirement is None or ruling.outcome is not Outcome.GATE:
-            return self._refuse(asked, [*findings, _not_gated(action, ruling)])
-        findings.append(_meetable(action, ruling.requirement, asked))
+        found = grounds(request, record, law)
+        if isinstance(found, Finding):
+            return self._refuse(asked, [*findings, found])
+        requirement, policies, ruled = await self._ruled(found, asked)
+        findings += ruled
+        if requirement is None:
+            return self._refuse(asked, findings)
+        findings += [_together(found.actions, requirement), _meetable(found, requirement, asked)]
+        findings += await self._open(requirement, asked)
         if not all(finding.holds for finding in findings):
             return self._refuse(asked, findings)
-        return await self._proposal(asked, action, ruling, ruling.requirement)
+        return await self._proposal(asked, found, requirement, policies)
 
-    def _action(self, asked: _Asked) -> Action | Finding:
-        request = asked.request
-        catalogue, mission = self._bundle.catalogue, asked.record.started.mission
-        if effect_of(catalogue, request.operation) is Effect.READ:
-            words = f"`{request.operation}` is a read; call it with `self.read`"
-            return Finding(check="classified", holds=False, words=words)
-        action = action_of(
-            catalogue,
-            mission,
-            step=request.step,
-            operation=request.operation,
-            arguments=request.arguments,
-            depth=ARGUMENTS_STAND,
-        )
-        if isinstance(action, Action) and len(canonical(dict(action.arguments))) > MAX_ARGUMENTS:
-            words = f"the arguments are larger than {MAX_ARGUMENTS} bytes; pass a reference to what is large"
-            return Finding(check="arguments", holds=False, words=words)
-        return action
+    async def _ruled(self, found: Grounds, asked: _Asked) -> tuple[Requirement | None, tuple[str, ...], list[Finding]]:
+        """What all actions need together, by which policies, and what was found; no requirement where one may not be asked."""
+        rulings = [self._bundle.rule(action, asked.principals, asked.law.directory) for action in found.actions]
+        policies = tuple(sorted({name for ruling in rulings for name in ruling.policies}))
+        needs = [ruling.requirement for ruling in rulings if ruling.requirement is not None]
+        if found.floor is not None:
+            # What became of it can be told whatever policy says now; to send it once more, the ruling counts again.
+            return joined([*needs, found.floor]), policies, []
+        findings = [finding for ruling in rulings for finding in ruling.findings]
+        for action in {action.operation: action for action in found.actions}.values():
+            findings.append(await self._drift(action))
+        if len(needs) < len(rulings):
+            pairs = zip(found.actions, rulings, strict=True)
+            findings += [_not_gated(action, ruling) for action, ruling in pairs if ruling.requirement is None]
+            return None, policies, findings
+        return joined(needs), policies, findings
+
+    async def _open(self, requirement: Requirement, asked: _Asked) -> list[Finding]:
+        """Whether as many proposals are open already as policy allows at once."""
+        findings, owner = [], asked.principals.owner
+        if requirement.open_per_mission is not None:
+            count = len(open_proposals(asked.record, asked.law, asked.now))
+            findings.append(_room("this mission", count, requirement.open_per_mission))
+        if requirement.open_per_owner is not None and owner is not None:
+            count = await self._ports.workloads.open_of(owner)
+            findings.append(_room(f"`{owner}`", count, requirement.open_per_owner))
+        return findings
 
     async def _drift(self, action: Action) -> Finding:
         integration = self._bundle.catalogue.integrations[action.integration]
@@ -132,13 +130,16 @@ class Proposer:
         async with self._ports.tools.open(integration, token) as session:
             return self._bundle.drift(action.operation, await session.contract(action.tool))
 
-    async def _proposal(self, asked: _Asked, action: Action, ruling: Ruling, requirement: Requirement) -> Signed:
-        record = asked.record
+    async def _proposal(self, asked: _Asked, found: Grounds, requirement: Requirement, policies: tuple[str, ...]) -> Signed:
+        record, (action, *more) = asked.record, found.actions
         draft = Proposal(
             action=action,
+            more=tuple(more),
+            amends=found.amends,
+            reconciles=found.reconciles,
             principals=asked.principals,
             requirement=requirement,
-            policies=ruling.policies,
+            policies=policies,
             bundle=self._bundle.digest,
             because=readable(asked.request.because[:MAX_NARRATION]),
             seen=_seen(record),
@@ -173,7 +174,7 @@ class Proposer:
 
     def _refuse(self, asked: _Asked, findings: list[Finding]) -> Signed:
         refusal = Refusal(
-            operation=readable(asked.request.operation)[:200],
+            operation=readable(", ".join(wanted.operation for wanted in asked.request.wanted))[:200],
             step=readable(asked.request.step)[:200],
             findings=tuple(finding.model_copy(update={"words": readable(finding.words[:MAX_WORDS])}) for finding in findings),
             at=asked.now,
@@ -197,16 +198,30 @@ def _not_gated(action: Action, ruling: Ruling) -> Finding:
     return Finding(check="gated", holds=holds, words=f"`{action.operation}` needs nobody's say-so; call it with `self.read`")
 
 
-def _meetable(action: Action, requirement: Requirement, asked: _Asked) -> Finding:
+def _together(actions: tuple[Action, ...], requirement: Requirement) -> Finding:
+    trouble = batch_trouble(actions, requirement.batch)
+    return Finding(check="batch", holds=trouble is None, words=trouble or "policy lets one card hold this")
+
+
+def _room(whose: str, count: int, limit: int) -> Finding:
+    words = f"{whose} has {count} open proposals, and policy allows {limit}: have one decided, or withdraw one"
+    return Finding(check="open", holds=count < limit, words=words if count >= limit else f"{whose} has room for one more")
+
+
+def _meetable(found: Grounds, requirement: Requirement, asked: _Asked) -> Finding:
     """Whether the people of the directory could meet the requirement at all; waiting for nobody helps nobody."""
-    law = asked.law
-    draft = approvable(action, requirement, asked.principals)
+    law, seconds = asked.law, float(requirement.expires_seconds)
+    drafts = [approvable(action, requirement, asked.principals, seconds) for action in found.actions]
+    amender = found.amends.amendment.who if found.amends else None
     able = {
         who: frozenset(person.groups)
         for who, person in law.directory.people.items()
-        if _can_sign(person, requirement, asked.now) and law.bundle.rulebook.may_approve(who, draft, law.directory).holds
+        if who != amender
+        and not set(person.groups) & set(requirement.excludes)
+        and _can_sign(person, requirement, asked.now)
+        and all(law.bundle.rulebook.may_approve(who, draft, law.directory).holds for draft in drafts)
     }
-    missing = shortfall(requirement.rules, able)
+    missing = shortfall(requirement.rules, able, dict.fromkeys(able, seconds))
     words = "the directory has the people it needs"
     if missing:
         words = f"nobody could meet what policy asks for: the directory lacks {', '.join(missing)} who may decide this"

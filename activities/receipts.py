@@ -6,6 +6,7 @@ from pydantic import JsonValue, ValidationError
 
 from activities.ports import Uses
 from approvals.errors import SignatureError
+from approvals.proposal import use_key
 from approvals.settlement import Receipt
 from approvals.signed import Kind, Signed, opened
 from audit.judgement import Law, verified_settlement
@@ -18,19 +19,19 @@ RESULT_STANDS = 4
 """How deep a tool's answer stands in a settlement."""
 
 
-async def receipt_of(proposal: Digest, uses: Uses, record: MissionRecord, law: Law) -> Signed | None:
+async def receipt_of(proposal: Digest, uses: Uses, record: MissionRecord, law: Law, item: int = 0) -> Signed | None:
     """
-    The receipt that the gate signed for *proposal*, from its use or from an earlier settlement of this run.
+    The receipt that the gate signed for *item* of *proposal*, from its use or from an earlier settlement of this run.
 
     Raises:
         Unreachable: The Temporal server does not answer.
     """
-    use = await uses.find(proposal)
+    use = await uses.find(use_key(proposal, item))
     earlier = (verified_settlement(entry, law.directory) for entry in record.entries(Kind.SETTLEMENT))
     recorded = [settlement.receipt for settlement in earlier if settlement is not None]
     for signed in (*(use.receipts if use else ()), *recorded):
         receipt = verified_receipt(signed, law) if signed is not None else None
-        if receipt is not None and receipt.proposal == proposal:
+        if receipt is not None and (receipt.proposal, receipt.item) == (proposal, item):
             return signed
     return None
 

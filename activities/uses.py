@@ -15,27 +15,36 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import AlreadyUsed
 from activities.histories import fetch, unreachable
 from activities.ports import Use
+from approvals import attributes
 from approvals.settlement import USED, Claim
 from approvals.signed import Signed
 from audit.payloads import json_of, open_events
-from policies.canonical import Digest, parse
+from policies.canonical import parse
 from policies.errors import CanonicalError
 
 WORKFLOW = "use"
 QUEUE = "commits"
 RECORD = "record"
 
+_APPROVERS = SearchAttributeKey.for_keyword_list(attributes.APPROVERS)
 
-def use_id(digest: Digest) -> str:
-    """Workflow id of the use of proposal *digest*."""
-    return f"use/{digest}"
+
+def use_id(key: str) -> str:
+    """Workflow id of the use named *key*."""
+    return f"use/{key}"
 
 
 class ServerUses:
@@ -44,10 +53,10 @@ class ServerUses:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def find(self, digest: Digest) -> Use | None:
-        """The use of proposal *digest*. Raises Unreachable."""
+    async def find(self, key: str) -> Use | None:
+        """The use named *key*. Raises Unreachable."""
         try:
-            stored = await fetch(self._client, use_id(digest))
+            stored = await fetch(self._client, use_id(key))
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
@@ -59,19 +68,20 @@ class ServerUses:
         receipts = [signed for event in events for signed in _recorded(event)]
         return Use(claim=claims[0] if len(claims) == 1 else None, receipts=tuple(receipts))
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
-        """Takes the one workflow id. Raises AlreadyUsed, Unreachable."""
+    async def claim(self, key: str, claim: Signed, approvers: tuple[str, ...]) -> None:
+        """Takes the one workflow id, on the say-so of *approvers*. Raises AlreadyUsed, Unreachable."""
         try:
             await self._client.start_workflow(
                 WORKFLOW,
                 claim,
-                id=use_id(digest),
+                id=use_id(key),
                 task_queue=QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                search_attributes=_said(approvers),
             )
         except WorkflowAlreadyStartedError as error:
-            raise AlreadyUsed(f"the use of proposal `{digest}` is taken") from error
+            raise AlreadyUsed(f"the use `{key}` is taken") from error
         except RPCError as error:
             raise unreachable(error) from error
 
@@ -83,12 +93,17 @@ class ServerUses:
         except RPCError as error:
             raise unreachable(error) from error
 
-    async def record(self, digest: Digest, receipt: Signed) -> None:
+    async def record(self, key: str, receipt: Signed) -> None:
         """Puts the receipt into the use. Raises Unreachable."""
         try:
-            await self._client.get_workflow_handle(use_id(digest)).signal(RECORD, receipt)
+            await self._client.get_workflow_handle(use_id(key)).signal(RECORD, receipt)
         except RPCError as error:
             raise unreachable(error) from error
+
+
+def _said(approvers: tuple[str, ...]) -> TypedSearchAttributes:
+    names = attributes.fitting(map(attributes.spelled, approvers))
+    return TypedSearchAttributes([SearchAttributePair(_APPROVERS, names)])
 
 
 def _recorded(event: HistoryEvent) -> list[Signed]:

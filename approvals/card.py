@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from approvals.display import broken, columns, visible, visible_json
-from approvals.proposal import Proposal
+from approvals.proposal import Proposal, proposal_id
 from policies.canonical import Digest, digest
 from policies.model import Recorded
 
+WILL_BE_SENT = "WILL BE SENT, exactly:"
+WAS_SENT = "WAS SENT OR MAY HAVE BEEN, and is sent once more only by `retry`:"
 NARROWEST = 50
 """Columns that the card's own frame needs."""
 _BAR = "| "
@@ -40,29 +42,43 @@ class Card(Recorded):
     """What will be sent: every argument by path, whole."""
     seen: tuple[Line, ...]
     untrusted: tuple[str, ...]
+    heading: str = WILL_BE_SENT
+    """What the arguments are."""
 
     @property
     def digest(self) -> Digest:
-        """Covers every part."""
-        return digest("card", self.model_dump(mode="json"))
+        """Covers every part; the usual heading is left out, so that cards from before there were others stay what they were."""
+        usual = {"heading"} if self.heading == WILL_BE_SENT else set[str]()
+        return digest("card", self.model_dump(mode="json", exclude=usual))
 
 
 def render(proposal: Proposal) -> Card:
     """The card of *proposal*."""
-    action = proposal.action
     return Card(
-        title=f"{action.operation} for mission {visible(action.mission.mission_id)}",
+        title=_title(proposal),
         facts=tuple(_facts(proposal)),
-        arguments=tuple(_arguments(dict(action.arguments))),
+        arguments=tuple(_sent(proposal)),
         seen=tuple(Line(label=f"event {seen.event_id}", text=visible(seen.what)) for seen in proposal.seen),
         untrusted=tuple(visible(line) for line in proposal.because.splitlines()) or ("(nothing)",),
+        heading=WILL_BE_SENT if proposal.reconciles is None else WAS_SENT,
     )
+
+
+def _title(proposal: Proposal) -> str:
+    what, mission = proposal.action.operation, visible(proposal.action.mission.mission_id)
+    if proposal.reconciles is not None:
+        return f"OUTCOME UNKNOWN: what became of {what} for mission {mission}?"
+    if proposal.more:
+        operations = ", ".join(dict.fromkeys(action.operation for action in proposal.actions))
+        return f"{len(proposal.actions)} actions ({operations}) for mission {mission}"
+    return f"{what} for mission {mission}"
 
 
 def _facts(proposal: Proposal) -> list[Line]:
     action, principals = proposal.action, proposal.principals
+    places = dict.fromkeys(f"{each.operation} at {visible(each.endpoint)}" for each in proposal.actions)
     lines = [
-        Line(label="operation", text=f"{action.operation} at {visible(action.endpoint)}"),
+        *(Line(label="operation", text=place) for place in places),
         Line(label="mission", text=f"{visible(action.mission.mission_type)}, step {visible(action.step)}"),
         Line(label="owner", text=visible(principals.owner or "unknown")),
     ]
@@ -70,13 +86,50 @@ def _facts(proposal: Proposal) -> list[Line]:
         lines.append(Line(label="on behalf of", text=visible(principals.on_behalf_of)))
     lines += [
         Line(label="needs", text=proposal.requirement.words()),
+        *(Line(label=label, text=text) for label, text in proposal.requirement.details()),
         Line(label="by policy", text=", ".join(proposal.policies)),
         Line(label="expires", text=proposal.expires_at.isoformat(timespec="seconds")),
     ]
+    lines += [*_amended(proposal), *_asked(proposal)]
     lines += [
         Line(label=f"before this ({prior.kind})", text=f"{prior.operation} {visible_json(prior.arguments)}")
         for prior in proposal.prior
     ]
+    return lines
+
+
+def _amended(proposal: Proposal) -> list[Line]:
+    amends = proposal.amends
+    if amends is None:
+        return []
+    lines = [Line(label="amended by", text=f"{visible(amends.amendment.who)}, from proposal {proposal_id(amends.proposal)}")]
+    for path, value in sorted(amends.amendment.changes.items()):
+        was = visible_json(amends.before[path]) if path in amends.before else "not there"
+        lines.append(Line(label=f"changed {visible(path)}", text=f"from {was} to {visible_json(value)}"))
+    return lines
+
+
+def _asked(proposal: Proposal) -> list[Line]:
+    asks = proposal.reconciles
+    if asks is None:
+        return []
+    return [
+        Line(label="asks about", text=f"proposal {proposal_id(asks.proposal)}, item {asks.item + 1}"),
+        Line(label="sent about", text=asks.used_at.isoformat(timespec="seconds")),
+        Line(label="idempotency key", text=visible(asks.idempotency_key)),
+        *(Line(label="known", text=visible(words)) for words in asks.known),
+        Line(label="answer", text="done; not-done; or retry, which sends exactly this once more"),
+    ]
+
+
+def _sent(proposal: Proposal) -> list[Line]:
+    """Every argument of every action. Items of a batch are numbered, and each says which operation it is."""
+    if not proposal.more:
+        return _arguments(dict(proposal.action.arguments))
+    lines: list[Line] = []
+    for number, action in enumerate(proposal.actions, start=1):
+        lines.append(Line(label=f"({number})", text=action.operation))
+        lines += [Line(label=f"({number}) {line.label}", text=line.text) for line in _arguments(dict(action.arguments))]
     return lines
 
 
@@ -101,7 +154,7 @@ def as_text(card: Card, width: int = 100) -> str:
     column = _label_column((*card.facts, *card.arguments, *card.seen))
     title, *more = broken(card.title, width - 4)
     parts = [title, *(f"  {_BAR}{piece}" for piece in more), "=" * columns(title), *labelled(card.facts, width, column)]
-    parts += ["", "WILL BE SENT, exactly:", *labelled(card.arguments, width, column)]
+    parts += ["", card.heading, *labelled(card.arguments, width, column)]
     if card.seen:
         parts += ["", "results the mission had before (as it claims):", *labelled(card.seen, width, column)]
     parts += ["", boxed("UNTRUSTED: written by the mission or a model", card.untrusted, width)]
@@ -139,7 +192,7 @@ def boxed(title: str, lines: Sequence[str], width: int = 100) -> str:
 
 def as_markdown(card: Card) -> str:
     """The card for the Temporal UI. Everything variable stands in code, where Markdown and HTML are inert."""
-    parts = [f"### {_code(card.title)}", "", *_table(card.facts), "", "**Will be sent, exactly**", ""]
+    parts = [f"### {_code(card.title)}", "", *_table(card.facts), "", f"**{_code(card.heading)}**", ""]
     parts += [*_table(card.arguments), ""]
     if card.seen:
         parts += ["Results the mission had before (as it claims)", "", *_table(card.seen), ""]

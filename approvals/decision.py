@@ -1,5 +1,5 @@
 """
-Decisions: a named person's approve or deny over one proposal's digests.
+Decisions: what a named person says over one proposal's digests.
 
 A signed decision is a compact JWS. An unsigned one is a JSON object; it is `attested` when the Temporal server stamped a
 principal on its event, else `claimed`. Here a decision is only read; what it is worth is judged in `approvals.votes`.
@@ -7,6 +7,7 @@ principal on its event, else `claimed`. Here a decision is only read; what it is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -33,6 +34,25 @@ class Verdict(StrEnum):
 
     APPROVE = "approve"
     DENY = "deny"
+    REVOKE = "revoke"
+    """A no that is meant for an approval which may stand already."""
+    ABSTAIN = "abstain"
+    """Neither; it takes back what the same person said before."""
+    AMEND = "amend"
+    """Not this, but the same with other arguments: supersedes the proposal, and the new one needs its own say-so."""
+    WITHDRAW = "withdraw"
+    """The mission's owner does not want it any more."""
+    DONE = "done"
+    """Of an unknown outcome: it was done."""
+    NOT_DONE = "not-done"
+    """Of an unknown outcome: it was not done, and is not to be."""
+    RETRY = "retry"
+    """Of an unknown outcome: it was not done, and is to be sent once more."""
+
+
+ANSWERS = frozenset({Verdict.DONE, Verdict.NOT_DONE, Verdict.RETRY})
+"""What can be said about an unknown outcome."""
+NOES = frozenset({Verdict.DENY, Verdict.REVOKE})
 
 
 class Audience(Written):
@@ -50,6 +70,8 @@ class Statement(Written):
     evidence: Evidence
     verdict: Verdict
     reason: str = ""
+    changes: dict[str, JsonValue] | None = None
+    """With `amend`: new values by path."""
     iat: int
     """Seconds since 1970, as are the next."""
     exp: int
@@ -63,6 +85,15 @@ class Unsigned(Recorded):
     verdict: Verdict
     approver: str = ""
     reason: str = ""
+    changes: dict[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """The mission itself asked the gate to withdraw a proposal, as it stands in the history."""
+
+    event_id: int
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -87,10 +118,19 @@ class Decision:
     token: Token | None = None
     statement: Statement | None = None
     claims_to_be: str = ""
+    changes: Mapping[str, JsonValue] | None = None
 
 
 def make(
-    proposal: Proposal, digest: Digest, evidence: Evidence, verdict: Verdict, *, reason: str, now: datetime, jti: str
+    proposal: Proposal,
+    digest: Digest,
+    evidence: Evidence,
+    verdict: Verdict,
+    *,
+    reason: str,
+    now: datetime,
+    jti: str,
+    changes: Mapping[str, JsonValue] | None = None,
 ) -> Statement:
     """The statement an approver signs: good until the proposal expires."""
     return Statement(
@@ -99,6 +139,7 @@ def make(
         evidence=evidence,
         verdict=verdict,
         reason=reason[:MAX_REASON],
+        changes=None if changes is None else dict(changes),
         iat=int(now.timestamp()),
         exp=int(proposal.expires_at.timestamp()),
         jti=jti,
@@ -107,7 +148,9 @@ def make(
 
 def sign(statement: Statement, signer: Signer) -> str:
     """*statement* as a compact JWS."""
-    return signer.sign(TYP, statement.model_dump(mode="json"))
+    # What is not said is left out, so that a gate from before it could be said still reads the rest.
+    unsaid = {"changes"} if statement.changes is None else set[str]()
+    return signer.sign(TYP, statement.model_dump(mode="json", exclude=unsaid))
 
 
 def read(heard: Heard) -> Decision:
@@ -126,7 +169,9 @@ def read(heard: Heard) -> Decision:
         unsigned = Unsigned.model_validate(value)
     except ValidationError as error:
         raise UnreadableError("it is neither a signed decision nor `{proposal, verdict, approver}`") from error
-    return Decision(unsigned.proposal, unsigned.verdict, unsigned.reason, claims_to_be=unsigned.approver)
+    return Decision(
+        unsigned.proposal, unsigned.verdict, unsigned.reason, claims_to_be=unsigned.approver, changes=unsigned.changes
+    )
 
 
 def _value(heard: Heard) -> JsonValue:
@@ -151,7 +196,9 @@ def _signed(text: str) -> Decision:
         raise UnreadableError(f"it {error}") from error
     except ValidationError as error:
         raise UnreadableError(f"its signed payload is not a decision ({error.error_count()} fields wrong)") from error
-    return Decision(statement.proposal, statement.verdict, statement.reason, token=token, statement=statement)
+    return Decision(
+        statement.proposal, statement.verdict, statement.reason, token=token, statement=statement, changes=statement.changes
+    )
 
 
 def moment(seconds: int) -> datetime:

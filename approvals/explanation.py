@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from approvals.docket import Docket
 from approvals.rehearsal import BEGAN, Stage, decided, proposed
-from approvals.votes import Docket, judged
+from approvals.votes import judged
 from policies.action import Action, Principals
 from policies.ruling import Finding, Ruling
 from policies.scenario import Said

@@ -1,11 +1,18 @@
-"""A proposal: an action, its requirement, its card and its evidence, awaiting decision."""
+"""
+A proposal: an action, its requirement, its card and its evidence, awaiting decision.
+
+A batch is one proposal of several actions: one card, one say-so, and each item used on its own. An amendment's proposal
+names the one it takes the place of. A reconciliation's asks what became of an action whose outcome is unknown.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import AwareDatetime, JsonValue
 
+from approvals.amendment import Amends
 from approvals.evidence import Evidence
 from policies.action import Action, Principals
 from policies.canonical import Digest
@@ -23,6 +30,9 @@ class PriorKind(StrEnum):
     RECEIPT = "receipt"
     UNKNOWN = "unknown"
     NOT_USED = "not used"
+    FOUND_DONE = "found done"
+    """The outcome was unknown, and people found that it was done."""
+    FOUND_NOT_DONE = "found not done"
 
 
 class Prior(Recorded):
@@ -40,6 +50,18 @@ class Seen(Recorded):
     event_id: int
     what: str
     digest: Digest
+
+
+class Reconciles(Recorded):
+    """Which action's outcome is unknown, and what is known of it."""
+
+    proposal: Digest
+    item: int = 0
+    used_at: AwareDatetime
+    """When the gate took the use, just before it sent."""
+    idempotency_key: str
+    known: tuple[str, ...]
+    """The gate's own findings, when it called the outcome unknown."""
 
 
 class Proposal(Recorded):
@@ -62,20 +84,45 @@ class Proposal(Recorded):
     """Key id of the gate; decisions are addressed to it."""
     card: Digest
     """Digest of the card; whoever shows or judges the proposal renders it again."""
+    more: tuple[Action, ...] = ()
+    """The further actions of a batch, in order."""
+    amends: Amends | None = None
+    reconciles: Reconciles | None = None
 
-    def approvable(self) -> Approvable:
-        """The attributes that policies about approvers may name."""
-        return approvable(self.action, self.requirement, self.principals)
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All actions, by item."""
+        return (self.action, *self.more)
+
+    def approvables(self, at: datetime) -> tuple[Approvable, ...]:
+        """For each operation in it, the attributes that policies about approvers may name at *at*."""
+        seconds = self.seconds(at)
+        actions = {action.operation: action for action in self.actions}.values()
+        return tuple(approvable(action, self.requirement, self.principals, seconds) for action in actions)
+
+    def seconds(self, at: datetime) -> float:
+        """Seconds from the proposal to *at*."""
+        return (at - self.created_at).total_seconds()
+
+    def next_moment(self, now: datetime) -> datetime:
+        """When something about it changes by time alone: the next escalation after *now*, else its expiry."""
+        steps = (self.created_at + timedelta(seconds=after) for after in self.requirement.escalations())
+        return min((step for step in steps if step > now), default=self.expires_at)
 
 
-def approvable(action: Action, requirement: Requirement, principals: Principals) -> Approvable:
-    """What policies about approvers are asked with, for *action* under *requirement*."""
+def approvable(action: Action, requirement: Requirement, principals: Principals, seconds: float = 0) -> Approvable:
+    """What policies about approvers are asked with, for *action* under *requirement*, so long after the proposal."""
     return Approvable(
         mission_type=action.mission.mission_type,
         operation=action.operation,
-        groups=tuple(rule.group for rule in requirement.rules),
+        groups=tuple(sorted(requirement.groups(seconds))),
         principals=principals,
     )
+
+
+def use_key(proposal: Digest, item: int = 0) -> str:
+    """The name of the one use of an item: the digest alone for the first, as it is where there is only one."""
+    return f"{proposal}.{item}" if item else proposal
 
 
 class Refusal(Recorded):

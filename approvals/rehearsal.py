@@ -2,7 +2,7 @@
 Rehearsals: a scenario played through the code that the gate runs, with throw-away keys, and compared with what it expects.
 
 Nothing is judged here. The ruling is the bundle's, the questions are the rulebook's, and decisions are really signed, made
-into signals and handed to `approvals.resolution.resolve`, so that `approvals.votes.CHECKS` says what each is worth. Keys are
+into signals and handed to `approvals.resolution.resolve`, so that `approvals.checks.CHECKS` says what each is worth. Keys are
 made by the caller, time is a fixed one plus what the scenario says: the same scenario always ends the same.
 
 Source: docs/decisions/0009-scenarios.md
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from approvals.decision import SIGNAL, Heard, Verdict, make, sign
+from approvals.docket import Docket
 from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import Proposal
 from approvals.resolution import Resolution, resolve
 from approvals.signed import Kind
-from approvals.votes import Docket
 from policies.action import Action, MissionRef, Principals
 from policies.bundle import Bundle
 from policies.canonical import Digest, canonical, digest
@@ -132,10 +132,10 @@ def decided(docket: Docket, decisions: Iterable[Said], stage: Stage) -> list[Hea
 def approving(docket: Docket, who: str) -> Permission | None:
     """Cedar's answer for *who*, where the judge would ask for it: for people of a group that is asked for."""
     person = docket.directory.people.get(who)
-    groups = {rule.group for rule in docket.proposal.requirement.rules}
-    if person is None or not groups & set(person.groups):
+    (asked,) = docket.proposal.approvables(BEGAN)
+    if person is None or not docket.proposal.requirement.groups(float("inf")) & set(person.groups):
         return None
-    return docket.rulebook.approving(who, docket.proposal.approvable(), docket.directory)
+    return docket.rulebook.approving(who, asked, docket.directory)
 
 
 def action_of(operation: str, mission_type: str, arguments: Mapping[str, object], bundle: Bundle) -> Action:

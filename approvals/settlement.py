@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
+from approvals.amendment import Amendment
+from approvals.decision import Verdict
 from approvals.evidence import Evidence
 from approvals.signed import Signed
 from approvals.votes import Vote
@@ -27,6 +29,9 @@ class SettlementKind(StrEnum):
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
     REVOKED = "revoked"
+    WITHDRAWN = "withdrawn"
+    ANSWERED = "answered"
+    """People said what became of an action whose outcome was unknown; nothing is sent."""
     NOT_SENT = "not_sent"
     RECEIPT = "receipt"
     UNKNOWN = "unknown"
@@ -52,6 +57,24 @@ class Settlement(Recorded):
     bundle: Digest
     directory: Digest = NO_DIRECTORY
     """Of the approver directory that was judged by; it is read anew each time."""
+    item: int = 0
+    """Which action of the proposal it is about."""
+    asked: tuple[str, ...] = ()
+    """The groups whose say-so is asked for at this time, escalations included."""
+    ask_again_at: AwareDatetime | None = None
+    """With `pending`: when something changes by time alone."""
+    amendment: Amendment | None = None
+    """With `superseded`: what takes its place is proposed with this."""
+    answer: Verdict | None = None
+    """With `answered`: what people found."""
+    approvals_this_hour: dict[str, int] = Field(default_factory=dict)
+    """What each approver's budget was counted at, where the requirement sets one."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is no final answer: the gate is to be asked again."""
+        waits = self.kind is SettlementKind.NOT_SENT and self.retry_seconds is not None
+        return waits or self.kind is SettlementKind.PENDING
 
     def reasons(self) -> tuple[str, ...]:
         """The words of each finding that does not hold."""
@@ -69,6 +92,7 @@ class Claim(Recorded):
     at: AwareDatetime
     nonce: str = ""
     """Makes each attempt's claim another: the first in the mission's history wins."""
+    item: int = 0
 
 
 class Receipt(Recorded):
@@ -86,3 +110,4 @@ class Receipt(Recorded):
     """The tool answered with an error: it says that it did nothing."""
     result: JsonValue
     at: AwareDatetime
+    item: int = 0

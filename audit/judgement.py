@@ -10,21 +10,22 @@ Source: docs/decisions/0004-decisions.md
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from approvals import start
+from approvals.batch import trouble as batch_trouble
 from approvals.card import render
-from approvals.decision import Heard
+from approvals.decision import Heard, Withdrawal
+from approvals.docket import Docket
 from approvals.errors import SignatureError
 from approvals.evidence import Evidence
 from approvals.proposal import Proposal
 from approvals.resolution import Resolution, State, resolve
 from approvals.settlement import USED, Claim, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, opened
-from approvals.votes import Docket
 from audit.record import Entry, MissionRecord
 from policies.action import Principals
 from policies.bundle import Bundle
@@ -33,6 +34,9 @@ from policies.directory import Directory
 from policies.errors import CanonicalError
 from policies.ruling import Finding, Outcome
 from policies.strictness import stricter
+
+MAX_SIGNALS = 1000
+"""So many signals to one run are judged. A flood may stop a mission; it can not make anybody work without end."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Announcement:
-    """A claim of the gate as it stands in the mission's own history."""
+    """A claim of the gate as it stands in the mission's own history: the use of one item of a proposal."""
 
     event_id: int
     digest: Digest
@@ -79,30 +83,49 @@ class Judgement:
         return approved and self.settled is None and all(finding.holds for finding in self.findings)
 
 
-def judge(record: MissionRecord, digest: Digest, law: Law, now: datetime) -> Judgement:
-    """Judges proposal *digest* over *record* at *now* (never earlier than its last event)."""
+@dataclass(frozen=True)
+class Point:
+    """What is judged: one item of a proposal, at a moment."""
+
+    proposal: Digest
+    now: datetime
+    """Never earlier than the record's last event."""
+    item: int = 0
+    approvals_this_hour: Mapping[str, int] = field(default_factory=dict)
+    """By person, as the gate counted them; matters only where the requirement sets a budget."""
+
+
+def judge(record: MissionRecord, point: Point, law: Law) -> Judgement:
+    """Judges what *point* names over *record*."""
     head = Evidence(through=record.head, digest=record.chain[-1])
-    proposals = signed_proposals(record, law)
-    found = proposals.get(digest)
+    found = signed_proposals(record, law).get(point.proposal)
     if found is None:
-        return Judgement(head=head, findings=(_not_found(record, digest, law),))
+        return Judgement(head=head, findings=(_not_found(record, point.proposal, law),))
+    if not 0 <= point.item < len(found.proposal.actions):
+        words = f"the proposal `{point.proposal[:12]}` has no item {point.item}"
+        return Judgement(head=head, findings=(Finding(check="proposal", holds=False, words=words),))
+    question = Question(found.proposal, point.item, record, law)
     findings = tuple(
         Finding(check=name, holds=trouble is None, words=trouble or good)
         for name, (check, good) in CHECKS.items()
-        for trouble in [check(found.proposal, record, law)]
+        for trouble in [check(question)]
     )
-    docket = docket_of(record, found, law)
+    # INVARIANT: a flood costs nobody more work than its count: where that check fails, no signature is looked at.
+    flooded = any(finding.check == "flood" and not finding.holds for finding in findings)
+    docket = docket_of(record, found, law, point.approvals_this_hour)
     return Judgement(
         head=head,
         findings=findings,
         found=found,
-        resolution=resolve(docket, decisions(record, law), now),
-        settled=_settled(record, digest, law),
+        resolution=None if flooded else resolve(docket, said(record, found.digest, law), point.now),
+        settled=_settled(record, point.proposal, law),
     )
 
 
-def docket_of(record: MissionRecord, found: Found, law: Law) -> Docket:
+def docket_of(record: MissionRecord, found: Found, law: Law, approvals_this_hour: Mapping[str, int] | None = None) -> Docket:
     """*found* with everything its decisions are judged by."""
+    uses = [announced(record, found.digest, law, item) for item in range(len(found.proposal.actions))]
+    taken = [use.event_id for use in uses if use is not None]
     return Docket(
         proposal=found.proposal,
         digest=found.digest,
@@ -111,7 +134,15 @@ def docket_of(record: MissionRecord, found: Found, law: Law) -> Docket:
         directory=law.directory,
         rulebook=law.bundle.rulebook,
         siblings=frozenset(signed_proposals(record, law)),
+        approvals_this_hour=approvals_this_hour or {},
+        used_at=max(taken) if len(taken) == len(uses) else None,
     )
+
+
+def said(record: MissionRecord, proposal: Digest, law: Law) -> tuple[Heard | Withdrawal, ...]:
+    """Every signal but the gate's own announcements, and the mission's withdrawals of *proposal*, in order."""
+    withdrawn = [Withdrawal(event_id, at) for event_id, at in record.withdrawals(proposal)]
+    return tuple(sorted((*decisions(record, law), *withdrawn), key=lambda each: each.event_id))
 
 
 def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
@@ -119,11 +150,15 @@ def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
     return tuple(heard for heard in record.signals if _claim(heard, law) is None)
 
 
-def announced(record: MissionRecord, digest: Digest, law: Law) -> Announcement | None:
-    """The first of the gate's announcements that the use of proposal *digest* is taken. INVARIANT: only its author sends."""
+def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) -> Announcement | None:
+    """
+    The first of the gate's announcements that the use of *item* of proposal *digest* is taken.
+
+    INVARIANT: only its author sends.
+    """
     for heard in record.signals:
         found = _claim(heard, law)
-        if found is not None and found.claim.proposal == digest:
+        if found is not None and (found.claim.proposal, found.claim.item) == (digest, item):
             return found
     return None
 
@@ -150,6 +185,17 @@ def signed_proposals(record: MissionRecord, law: Law) -> dict[Digest, Found]:
             continue
         found.setdefault(entry.signed.digest, Found(proposal, entry.signed.digest, entry.event_id))
     return found
+
+
+def open_proposals(record: MissionRecord, law: Law, now: datetime) -> tuple[Found, ...]:
+    """The run's proposals that people could still decide about: not ended by the gate's word, and in time."""
+    ended = set[Digest]()
+    for entry in record.entries(Kind.SETTLEMENT):
+        known = verified_settlement(entry, law.directory)
+        if known is not None and not known.open:
+            ended.add(known.proposal)
+    proposals = signed_proposals(record, law).items()
+    return tuple(found for name, found in proposals if name not in ended and now < found.proposal.expires_at)
 
 
 def principals_of(record: MissionRecord, directory: Directory) -> tuple[Principals, str | None]:
@@ -197,7 +243,14 @@ def _not_found(record: MissionRecord, digest: Digest, law: Law) -> Finding:
     return Finding(check="proposal", holds=False, words=words)
 
 
-_FINAL = {SettlementKind.DENIED, SettlementKind.EXPIRED, SettlementKind.REVOKED, SettlementKind.SUPERSEDED}
+_FINAL = {
+    SettlementKind.DENIED,
+    SettlementKind.EXPIRED,
+    SettlementKind.REVOKED,
+    SettlementKind.SUPERSEDED,
+    SettlementKind.WITHDRAWN,
+    SettlementKind.ANSWERED,
+}
 
 
 def _settled(record: MissionRecord, digest: Digest, law: Law) -> Settlement | None:
@@ -217,60 +270,92 @@ def verified_settlement(entry: Entry, directory: Directory) -> Settlement | None
         return None
 
 
-def _run(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    same = proposal.action.mission == record.started.mission
+@dataclass(frozen=True)
+class Question:
+    """One item of a proposal, before the checks."""
+
+    proposal: Proposal
+    item: int
+    record: MissionRecord
+    law: Law
+
+
+def _run(question: Question) -> str | None:
+    here = question.record.started.mission
+    same = all(action.mission == here for action in question.proposal.actions)
     return None if same else "the proposal was made for another mission run"
 
 
-def _reset(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    return reset_trouble(record)
+def _reset(question: Question) -> str | None:
+    return reset_trouble(question.record)
 
 
-def _cancelled(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    return "somebody asked the mission to cancel" if record.cancel_requested else None
+def _cancelled(question: Question) -> str | None:
+    return "somebody asked the mission to cancel" if question.record.cancel_requested else None
 
 
-def _evidence(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    trouble = proposal.evidence.trouble(record.chain)
+def _flood(question: Question) -> str | None:
+    count = len(question.record.signals)
+    if count <= MAX_SIGNALS:
+        return None
+    return f"more than {MAX_SIGNALS} signals were sent to this mission, too many to judge; start a successor instead"
+
+
+def _evidence(question: Question) -> str | None:
+    trouble = question.proposal.evidence.trouble(question.record.chain)
     return f"the proposal's evidence {trouble}" if trouble else None
 
 
-def _card(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    same = render(proposal).digest == proposal.card
+def _card(question: Question) -> str | None:
+    same = render(question.proposal).digest == question.proposal.card
     return None if same else "the card of the proposal is not the one its action gives"
 
 
-def _owner(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    principals, trouble = principals_of(record, law.directory)
-    if principals == proposal.principals:
+def _owner(question: Question) -> str | None:
+    principals, trouble = principals_of(question.record, question.law.directory)
+    if principals == question.proposal.principals:
         return None
     return f"the mission's owner can no longer be proven: {trouble}" if trouble else "the mission's owner is another now"
 
 
-def _start(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    owner, mission_type = proposal.principals.owner, proposal.action.mission.mission_type
+def _start(question: Question) -> str | None:
+    owner, mission_type = question.proposal.principals.owner, question.proposal.action.mission.mission_type
     if owner is None:
         return "the mission's owner is unknown; start it with `sayso start`, which signs the start"
-    finding = law.bundle.rulebook.may_start(owner, mission_type, law.directory)
+    finding = question.law.bundle.rulebook.may_start(owner, mission_type, question.law.directory)
     return None if finding.holds else finding.words
 
 
-def _ruling(proposal: Proposal, record: MissionRecord, law: Law) -> str | None:
-    ruling = law.bundle.rule(proposal.action, proposal.principals, law.directory)
+def _ruling(question: Question) -> str | None:
+    proposal, law = question.proposal, question.law
+    ruling = law.bundle.rule(proposal.actions[question.item], proposal.principals, law.directory)
     if ruling.outcome is not Outcome.GATE or ruling.requirement is None:
         return "; ".join(ruling.reasons()) or "policy no longer gates this action"
-    return stricter(ruling.requirement, proposal.requirement)
+    return stricter(ruling.requirement, proposal.requirement) or batch_trouble(proposal.actions, ruling.requirement.batch)
 
 
-Check = Callable[[Proposal, MissionRecord, Law], str | None]
+def _outcome(question: Question) -> str | None:
+    asks = question.proposal.reconciles
+    if asks is None:
+        return None
+    for entry in question.record.entries(Kind.SETTLEMENT):
+        known = verified_settlement(entry, question.law.directory)
+        if known is not None and (known.proposal, known.item) == (asks.proposal, asks.item) and known.receipt is not None:
+            return "the outcome that it asks about is known by now: a receipt is recorded"
+    return None
+
+
+Check = Callable[[Question], str | None]
 
 CHECKS: Mapping[str, tuple[Check, str]] = {
     "run": (_run, "the proposal was made for this mission run"),
     "reset": (_reset, "the run is not a reset"),
     "cancelled": (_cancelled, "nobody asked the mission to cancel"),
+    "flood": (_flood, "few enough signals came to judge each"),
     "evidence": (_evidence, "the trail up to the proposal is unchanged"),
     "card": (_card, "the card is the one that the action gives"),
     "owner": (_owner, "the owner is proven by the signed start"),
     "start": (_start, "the owner may start such missions"),
     "ruling": (_ruling, "policy still permits the action and asks for no more than before"),
+    "outcome": (_outcome, "no outcome is known that makes it needless"),
 }

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import JsonValue, ValidationError
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
@@ -112,7 +113,6 @@ class MissionRecord:
         """How the run began."""
         event = self.opened[0]
         attributes = event.workflow_execution_started_event_attributes
-        values = [json_of(payload) for payload in attributes.input.payloads]
         memo = attributes.memo.fields.get(MEMO)
         signed = _json(json_of(memo)) if memo is not None else None
         return Started(
@@ -125,7 +125,7 @@ class MissionRecord:
                 first_execution_run_id=attributes.first_execution_run_id,
             ),
             original_run_id=attributes.original_execution_run_id,
-            input=_json(values[0]) if len(values) == 1 else None,
+            input=_only(attributes.input.payloads),
             signed_start=signed if isinstance(signed, str) else None,
         )
 
@@ -178,6 +178,18 @@ class MissionRecord:
                 found.append(Entry(done.event_id, done.at, signed))
         return tuple(found)
 
+    def withdrawals(self, proposal: Digest) -> tuple[tuple[int, datetime], ...]:
+        """Event and time of each request of the mission to withdraw *proposal*, whatever became of it."""
+        found = []
+        for event in self.opened:
+            if event.event_type != EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                continue
+            order = event.activity_task_scheduled_event_attributes
+            asked = _only(order.input.payloads) if order.activity_type.name == "settle" else None
+            if isinstance(asked, dict) and asked.get("withdraw") is True and asked.get("proposal") == proposal:
+                found.append((int(event.event_id), when(event.event_time)))
+        return tuple(found)
+
     @property
     def closed(self) -> bool:
         """Whether the run is over."""
@@ -212,7 +224,6 @@ def when(stamp: Timestamp) -> datetime:
 def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
     order = scheduled.activity_task_scheduled_event_attributes
     result = event.activity_task_completed_event_attributes.result.payloads
-    values = [json_of(payload) for payload in order.input.payloads]
     data = json_of(result[0]) if len(result) == 1 else None
     return Completed(
         activity=order.activity_type.name,
@@ -221,10 +232,15 @@ def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
         scheduled_at=when(scheduled.event_time),
         event_id=event.event_id,
         at=when(event.event_time),
-        input=_json(values[0]) if len(values) == 1 else None,
+        input=_only(order.input.payloads),
         result=_json(data),
         result_digest=Digest(hashlib.sha256(data or b"").hexdigest()),
     )
+
+
+def _only(payloads: Sequence[Payload]) -> JsonValue:
+    """The one value in *payloads*; None where there is another number of them, or it cannot be read."""
+    return _json(json_of(payloads[0])) if len(payloads) == 1 else None
 
 
 def _json(data: bytes | None) -> JsonValue:

@@ -21,8 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
     from activities.commit import CommitActivities, SettleRequest
+    from activities.grounds import ProposeRequest
     from activities.observe import Observed, observe
-    from activities.proposer import ProposeRequest
     from activities.read import ReadActivities, ReadRequest, ReadResult
     from activities.reason import ReasonActivities, Reasoned, ReasonRequest
     from approvals import attributes

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from approvals import jws, votes
+from approvals import checks, jws
 from approvals.card import render
 from approvals.decision import TYP
 from approvals.proposal import Proposal
@@ -66,7 +66,7 @@ async def test_arguments_change_where_the_proposal_is_not_opened(
     digest = await approved(bench)
     completed_again(bench, action=other_amount(bench))
     monkeypatch.setattr(judgement, "opened", believed)
-    without(votes.CHECKS, "evidence")
+    without(checks.CHECKS, "evidence")
     await bench.settle(digest, recorded=False)
     assert bench.paid == [9900]
 
@@ -180,7 +180,7 @@ async def test_copied_decision_counts_where_its_digest_is_not_compared(bench: Be
     bench.started("refund-2")
     await bench.propose()
     bench.say(token)
-    without(votes.CHECKS, "proposal", "evidence")
+    without(checks.CHECKS, "proposal", "evidence")
     assert (await bench.settle()).kind == "receipt"
     assert bench.paid == [4200]
 
@@ -317,7 +317,7 @@ async def test_edited_trail_passes_where_nobody_compares_it(bench: Bench, withou
     digest = await approved(bench)
     rewritten(bench)
     without(judgement.CHECKS, "evidence")
-    without(votes.CHECKS, "evidence")
+    without(checks.CHECKS, "evidence")
     await bench.settle(digest)
     assert bench.paid == [4200]
 

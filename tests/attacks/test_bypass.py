@@ -15,7 +15,7 @@ from activities.commit import CommitActivities, SettleRequest
 from activities.errors import Lost
 from activities.proposer import Proposer
 from activities.read import ReadActivities, ReadRequest, ReadResult
-from approvals import votes
+from approvals import checks
 from approvals.proposal import Proposal
 from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
@@ -94,7 +94,7 @@ async def test_copied_proposal_is_paid_where_run_and_trail_are_not_compared(benc
     """Three defences out: the run, the proposal's trail and the decision's trail."""
     digest = await of_another_mission(bench)
     without(judgement.CHECKS, "run", "evidence")
-    without(votes.CHECKS, "evidence")
+    without(checks.CHECKS, "evidence")
     await bench.settle(digest)
     assert bench.paid == [4200]
 

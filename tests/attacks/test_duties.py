@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from approvals import resolution, start, votes
+from approvals import checks, start, tally
 from approvals.jws import Signer
 from policies.requirement import Rule
 from tests.conftest import Without
@@ -38,7 +38,7 @@ async def test_owner_does_not_approve(kit: Kit) -> None:
 async def test_owner_approves_where_eligibility_is_not_asked(kit: Kit, without: Without) -> None:
     """One defence: the eligibility check, which asks policy."""
     bench = await owned_by_sam(kit)
-    without(votes.CHECKS, "eligible")
+    without(checks.CHECKS, "eligible")
     await bench.settle()
     assert bench.paid == [4200]
 
@@ -64,7 +64,7 @@ async def test_whom_it_is_for_does_not_approve(kit: Kit) -> None:
 async def test_whom_it_is_for_approves_where_eligibility_is_not_asked(kit: Kit, without: Without) -> None:
     """One defence: the eligibility check."""
     bench = await for_sam(kit)
-    without(votes.CHECKS, "eligible")
+    without(checks.CHECKS, "eligible")
     await bench.settle()
     assert bench.paid == [4200]
 
@@ -91,11 +91,11 @@ async def test_one_person_fills_both_places_where_groups_are_counted_and_not_peo
 ) -> None:
     """One defence: the matching. Here each rule looks for anybody of its group."""
 
-    def counted(rules: tuple[Rule, ...], groups_of: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    def counted(rules: tuple[Rule, ...], groups_of: Mapping[str, frozenset[str]], after: object) -> tuple[str, ...]:
         return tuple(rule.group for rule in rules if not any(rule.group in groups for groups in groups_of.values()))
 
     await twice_by_sam(bench)
-    monkeypatch.setattr(resolution, "shortfall", counted)
+    monkeypatch.setattr(tally, "shortfall", counted)
     await bench.settle()
     assert bench.paid == [42000]
 
@@ -117,8 +117,8 @@ async def test_approver_outside_the_groups_counts_where_neither_group_nor_place_
     """Two defences out: eligibility, and the matching that seats people only in places of their groups."""
     await bench.propose()
     bench.approve("fay")
-    without(votes.CHECKS, "eligible")
-    monkeypatch.setattr(resolution, "shortfall", lambda rules, groups_of: () if groups_of else ("1",))
+    without(checks.CHECKS, "eligible")
+    monkeypatch.setattr(tally, "shortfall", lambda rules, groups_of, after: () if groups_of else ("1",))
     await bench.settle()
     assert bench.paid == [4200]
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from pydantic import JsonValue
 
-from approvals import start, votes
+from approvals import checks, start
 from approvals.decision import SIGNAL, TYP, Audience
 from approvals.jws import Signer
 from audit import judgement
@@ -57,7 +57,7 @@ async def test_name_in_a_signal_approves_where_assurance_is_not_asked(bench: Ben
     """One defence: the assurance check."""
     await bench.propose()
     claim(bench)
-    without(votes.CHECKS, "assurance")
+    without(checks.CHECKS, "assurance")
     await bench.settle()
     assert bench.paid == [4200]
 
@@ -122,7 +122,7 @@ async def test_bad_key_counts_where_it_is_not_checked(bench: Bench, without: Wit
     """One defence each: the signature, and the state of the key."""
     await bench.propose()
     wrong_key(bench, case)
-    without(votes.CHECKS, check)
+    without(checks.CHECKS, check)
     await bench.settle()
     assert bench.paid == [4200]
 
@@ -170,7 +170,7 @@ async def test_replayed_decision_counts_once(bench: Bench) -> None:
 async def test_mistimed_signature_counts_where_time_is_not_checked(bench: Bench, without: Without, case: str) -> None:
     """One defence: the time check."""
     await mistimed(bench, case)
-    without(votes.CHECKS, "time")
+    without(checks.CHECKS, "time")
     await bench.settle()
     assert bench.paid == [4200]
 
@@ -293,7 +293,7 @@ async def test_decision_for_elsewhere_counts_where_nobody_reads_the_audience(
     """One defence: the audience check."""
     await bench.propose()
     bench.approve("sam", aud=aud)
-    without(votes.CHECKS, "audience")
+    without(checks.CHECKS, "audience")
     await bench.settle()
     assert bench.paid == [4200]
 
@@ -346,7 +346,7 @@ async def test_confused_token_counts_where_it_is_not_verified(bench: Bench, with
     """One defence: the signature check, which reads the header first."""
     await bench.propose()
     bench.mission.signal(SIGNAL, confused(bench, case))
-    without(votes.CHECKS, "signature")
+    without(checks.CHECKS, "signature")
     await bench.settle()
     assert bench.paid == [4200]
 

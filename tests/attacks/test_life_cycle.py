@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from pydantic import JsonValue
 
-from activities import gate
+from activities import case as case_module
 from activities.case import Case, idempotency_key
 from activities.errors import Lost
 from activities.gate import Gate
 from activities.ports import Here, Snapshot
-from approvals import resolution, votes
+from approvals import checks, resolution
 from approvals.decision import SIGNAL, Verdict, sign
 from approvals.proposal import Proposal
 from approvals.resolution import State, Stimulus
@@ -109,7 +109,7 @@ async def test_deny_between_approval_and_use_revokes(bench: Bench, who: str) -> 
 @pytest.mark.control("D2")
 async def test_late_deny_is_ignored_where_an_approval_is_final(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """One defence: one line of the table."""
-    monkeypatch.setitem(resolution.TABLE, (State.APPROVED, Stimulus.DENY), State.APPROVED)
+    monkeypatch.setitem(resolution.TABLE, (State.APPROVED, Stimulus.NO), State.APPROVED)
     await approved(bench)
     bench.deny("lena")
     await bench.settle()
@@ -206,7 +206,7 @@ def claim_body(bench: Bench) -> dict[str, JsonValue]:
         proposal=found.digest,
         mission=found.proposal.action.mission,
         action=found.proposal.action.digest,
-        idempotency_key=idempotency_key(found.proposal),
+        idempotency_key=idempotency_key(found.proposal.action),
         head=found.proposal.evidence,
         at=record.last_event_at,
     )
@@ -325,7 +325,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
         return case
 
     monkeypatch.setattr(Gate, "_take", taken)
-    monkeypatch.setattr(gate, "announced", lambda record, digest, law: None)
+    monkeypatch.setattr(case_module, "announced", lambda record, digest, law, item: None)
 
 
 @pytest.mark.promise("D5")
@@ -336,7 +336,7 @@ async def test_lost_answer_of_an_idempotent_operation_is_asked_again_with_the_sa
     with pytest.raises(Lost):
         await bench.settle(recorded=False)
     assert (await bench.settle()).kind == "receipt"
-    assert [call.meta["idempotency-key"] for call in bench.tools.calls] == [idempotency_key(bench.found().proposal)] * 2
+    assert [call.meta["idempotency-key"] for call in bench.tools.calls] == [idempotency_key(bench.found().proposal.action)] * 2
     assert bench.paid == [4200]
 
 
@@ -457,7 +457,7 @@ async def test_no_that_was_settled_stays_no_when_its_voter_leaves(bench: Bench) 
 async def test_early_decision_counts_where_order_and_trail_are_not_compared(bench: Bench, without: Without) -> None:
     """Two defences out: the order of events, and that the reviewed trail holds the proposal."""
     await too_early(bench)
-    without(votes.CHECKS, "order", "evidence")
+    without(checks.CHECKS, "order", "evidence")
     await bench.settle()
     assert bench.paid == [4200]
 
@@ -579,7 +579,7 @@ async def test_trouble_would_use_up_an_approval_whose_use_was_announced_first(ki
     """What the order of the gate's steps is for: announcing the use before the token leaves `unknown` behind."""
     bench = plain(kit)
     digest = await approved(bench)
-    case = await bench.gate._case(digest, bench.here())
+    case = await bench.gate._case(digest, 0, bench.here())
     await bench.uses.announce(case.claim("early"))
     assert (await bench.settle()).kind == "unknown"
     assert bench.paid == []
@@ -649,8 +649,8 @@ async def test_duplicates_pay_again_where_neither_use_nor_announcement_is_kept(
     await approved(bench)
     bench.tools.honours_keys = False
 
-    async def forgotten(uses: FakeUses, digest: Digest) -> None:
-        uses.taken.pop(digest, None)
+    async def forgotten(uses: FakeUses, key: str) -> None:
+        uses.taken.pop(key, None)
 
     monkeypatch.setattr(FakeUses, "find", forgotten)
     forgetful(monkeypatch)

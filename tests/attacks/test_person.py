@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from activities import proposer
-from approvals import card, votes
+from approvals import card, checks
 from approvals.card import as_markdown, as_text, render
 from tests.conftest import Without
 from tests.fakes.bench import SMALL, Bench
@@ -125,7 +125,7 @@ async def flood(bench: Bench, times: int) -> None:
 @pytest.mark.promise("F4")
 async def test_flood_of_malformed_decisions_never_approves(bench: Bench) -> None:
     """Every one is refused with a reason; the answer stays small enough to sign."""
-    await flood(bench, 60)
+    await flood(bench, 50)
     settlement = await bench.settle()
     assert (settlement.kind, bench.paid) == ("pending", [])
     assert not [vote for vote in settlement.votes if vote.counts]
@@ -145,6 +145,6 @@ async def test_good_decision_is_heard_in_the_middle_of_a_flood(bench: Bench) -> 
 async def test_one_of_a_flood_approves_where_claims_are_enough(bench: Bench, without: Without) -> None:
     """One defence: the assurance check."""
     await flood(bench, 1)
-    without(votes.CHECKS, "assurance")
+    without(checks.CHECKS, "assurance")
     await bench.settle()
     assert bench.paid == [4200]

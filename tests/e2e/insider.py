@@ -65,7 +65,7 @@ def announce_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def take(self: Gate, case: Case, here: Here) -> Case | Signed:
         try:
-            await self._ports.uses.claim(case.digest, case.claim(uuid4().hex))
+            await self._ports.uses.claim(case.digest, case.claim(uuid4().hex), case.approvers)
         except AlreadyUsed:
             return case.unknown()
         return case
@@ -81,23 +81,23 @@ class SlowUses:
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def find(self, digest: Digest) -> Use | None:
+    async def find(self, key: str) -> Use | None:
         """As the inner ones."""
-        return await self.inner.find(digest)
+        return await self.inner.find(key)
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
+    async def claim(self, key: str, claim: Signed, approvers: tuple[str, ...]) -> None:
         """As the inner ones, later."""
         self.reached.set()
         await self.go.wait()
-        await self.inner.claim(digest, claim)
+        await self.inner.claim(key, claim, approvers)
 
     async def announce(self, claim: Signed) -> None:
         """As the inner ones."""
         await self.inner.announce(claim)
 
-    async def record(self, digest: Digest, receipt: Signed) -> None:
+    async def record(self, key: str, receipt: Signed) -> None:
         """As the inner ones."""
-        await self.inner.record(digest, receipt)
+        await self.inner.record(key, receipt)
 
 
 @dataclass

@@ -14,9 +14,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.commit import SettleRequest
+from activities.grounds import ProposeRequest
 from activities.mcp_tools import McpTools
 from activities.ports import Here
-from activities.proposer import ProposeRequest
 from activities.read import ReadActivities
 from approvals.card import render
 from approvals.proposal import Proposal, Refusal

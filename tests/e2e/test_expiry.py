@@ -11,7 +11,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from approvals import resolution, votes
+from approvals import checks, resolution
 from approvals.resolution import State, Stimulus
 from approvals.settlement import SettlementKind
 from audit.judgement import Found
@@ -79,6 +79,6 @@ async def test_approval_that_is_used_too_late_pays_where_nothing_expires(
 ) -> None:
     """The state machine's answer to the clock is what voids it; without it, and the lapse of the signature, it is paid."""
     monkeypatch.setitem(resolution.TABLE, (State.APPROVED, Stimulus.EXPIRE), State.APPROVED)
-    monkeypatch.delitem(votes.CHECKS, "time")
+    monkeypatch.delitem(checks.CHECKS, "time")
     world, found, kind = await _late(days)
     assert kind is SettlementKind.RECEIPT and len(world.paid(found.proposal)) == 1

@@ -14,7 +14,7 @@ import yaml
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHandle
 
-from approvals import start, votes
+from approvals import checks, start
 from approvals.decision import SIGNAL, TYP, Audience, Statement, Verdict, sign
 from approvals.evidence import Evidence
 from approvals.jws import Signer
@@ -139,7 +139,7 @@ async def test_forged_approval_pays_without_its_check(
     world: World, monkeypatch: pytest.MonkeyPatch, forge: Forge, taken_out: str
 ) -> None:
     """Each check is what refuses its forgery."""
-    monkeypatch.delitem(votes.CHECKS, taken_out)
+    monkeypatch.delitem(checks.CHECKS, taken_out)
     handle = await world.start("CASE-1001")
     found = await world.proposed(handle)
     await handle.signal(SIGNAL, forge(world, await world.statement(handle, found)))
@@ -272,7 +272,7 @@ async def test_whom_it_is_for_does_not_approve_it(attacker: World) -> None:
 @pytest.mark.control("C6")
 async def test_anybody_approves_where_eligibility_is_not_asked(attacker: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one check that asks Cedar who may decide."""
-    monkeypatch.delitem(votes.CHECKS, "eligible")
+    monkeypatch.delitem(checks.CHECKS, "eligible")
     mission = await hijacked(attacker, on_behalf_of="sam")
     found = await mission.approved()
     assert (await mission.settle(found.digest)).kind is SettlementKind.RECEIPT

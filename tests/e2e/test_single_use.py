@@ -252,7 +252,7 @@ async def test_late_deny_revokes_an_approval_that_was_not_used(attacker: World) 
 @pytest.mark.control("D2")
 async def test_late_deny_is_too_late_where_the_table_says_so(attacker: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """One entry of the state machine is what makes a deny revoke."""
-    monkeypatch.setitem(resolution.TABLE, (State.APPROVED, Stimulus.DENY), State.APPROVED)
+    monkeypatch.setitem(resolution.TABLE, (State.APPROVED, Stimulus.NO), State.APPROVED)
     mission = await hijacked(attacker)
     found = await mission.approved()
     await attacker.decide(mission.handle, "lena", Verdict.DENY, found)

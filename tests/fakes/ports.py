@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import JsonValue
 from temporalio.api.enums.v1 import EventType
@@ -15,7 +16,6 @@ from approvals.settlement import USED, Claim
 from approvals.signed import Signed
 from audit.record import MissionRecord
 from policies.action import Action
-from policies.canonical import Digest
 from policies.catalogue import Integration
 from policies.contract import Contract
 from policies.directory import Directory
@@ -55,8 +55,10 @@ class FakeUses:
     """Uses by proposal; announces claims in their missions' histories."""
 
     histories: FakeHistories
-    taken: dict[Digest, Signed | None] = field(default_factory=dict)
-    receipts: dict[Digest, list[Signed]] = field(default_factory=dict)
+    taken: dict[str, Signed | None] = field(default_factory=dict)
+    receipts: dict[str, list[Signed]] = field(default_factory=dict)
+    approvers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """On whose say-so each was taken."""
     claims: int = 0
     """How often a use was asked for."""
     down: bool = False
@@ -64,20 +66,21 @@ class FakeUses:
     """Without it, taking works and telling the mission does not."""
     records: bool = True
 
-    async def find(self, digest: Digest) -> Use | None:
+    async def find(self, key: str) -> Use | None:
         """The use, if it was taken and not deleted."""
         if self.down:
             raise Unreachable("the Temporal server", "its frontend", "down")
-        if digest not in self.taken:
+        if key not in self.taken:
             return None
-        return Use(claim=self.taken[digest], receipts=tuple(self.receipts.get(digest, ())))
+        return Use(claim=self.taken[key], receipts=tuple(self.receipts.get(key, ())))
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
+    async def claim(self, key: str, claim: Signed, approvers: tuple[str, ...]) -> None:
         """Takes the use once."""
         self.claims += 1
-        if digest in self.taken:
-            raise AlreadyUsed(f"the use of proposal `{digest}` is taken")
-        self.taken[digest] = claim
+        if key in self.taken:
+            raise AlreadyUsed(f"the use `{key}` is taken")
+        self.taken[key] = claim
+        self.approvers[key] = approvers
 
     async def announce(self, claim: Signed) -> None:
         """Tells the mission."""
@@ -86,16 +89,16 @@ class FakeUses:
         mission = Claim.model_validate(claim.body).mission
         self.histories.runs[mission.mission_id, mission.run_id].signal(USED, claim)
 
-    async def record(self, digest: Digest, receipt: Signed) -> None:
+    async def record(self, key: str, receipt: Signed) -> None:
         """Puts the receipt into the use."""
         if not self.records:
             raise Unreachable("the Temporal server", "its frontend", "down")
-        self.receipts.setdefault(digest, []).append(receipt)
+        self.receipts.setdefault(key, []).append(receipt)
 
-    def delete(self, digest: Digest) -> None:
+    def delete(self, key: str) -> None:
         """What whoever may write to the namespace can do."""
-        del self.taken[digest]
-        self.receipts.pop(digest, None)
+        del self.taken[key]
+        self.receipts.pop(key, None)
 
 
 @dataclass(frozen=True)
@@ -209,3 +212,30 @@ class FakeDirectories:
         if self.broken:
             raise BundleError("`directory.yaml`", "cannot be read")
         return self.now
+
+
+@dataclass
+class FakeWorkloads:
+    """Counts as a test sets them; nobody in them has done anything."""
+
+    approved: dict[str, int] = field(default_factory=dict)
+    """By person, uses within whatever time is asked about."""
+    open: dict[str, int] = field(default_factory=dict)
+    """By owner, missions that wait."""
+    asked_since: list[datetime] = field(default_factory=list)
+    down: bool = False
+
+    async def approvals(self, people: Collection[str], since: datetime) -> dict[str, int]:
+        """The counts of *people*."""
+        self._trouble()
+        self.asked_since.append(since)
+        return {who: self.approved.get(who, 0) for who in people}
+
+    async def open_of(self, owner: str) -> int:
+        """The count of *owner*."""
+        self._trouble()
+        return self.open.get(owner, 0)
+
+    def _trouble(self) -> None:
+        if self.down:
+            raise Unreachable("the Temporal server", "its frontend", "down")

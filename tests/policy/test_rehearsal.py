@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals import votes
+from approvals import checks
 from approvals.expectation import differences, outcome, why
 from approvals.jws import Signer
 from approvals.rehearsal import Played, Stage, play, set_stage
@@ -80,7 +80,7 @@ def test_scenario_fails_where_a_check_of_the_gate_is_taken_out(check: str, monke
     """The one list of checks judges scenarios too: there is no second one that would still hold."""
     scenario = next(one for one in stage().bundle.scenarios if one.name == CHECKED[check])
     assert differences(play(scenario, stage())) == ()
-    monkeypatch.delitem(votes.CHECKS, check)
+    monkeypatch.delitem(checks.CHECKS, check)
     assert [found.what for found in differences(play(scenario, stage()))] == ["resolution", "missing"]
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from approvals.decision import Verdict
+from approvals.docket import Docket
 from approvals.resolution import TABLE, Resolution, State, Stimulus, follow, resolve
-from approvals.votes import Docket
 from audit.judgement import Found, decisions, signed_proposals
 from policies.directory import Directory
 from policies.strictness import shortfall
@@ -21,18 +21,30 @@ from tests.fakes.kit import Kit, regrouped, revoked
 
 S, X = State, Stimulus
 EXPECTED: dict[tuple[State, Stimulus], State] = {
-    # An open proposal: one more voice, the last voice, a no, its time.
-    (S.OPEN, X.APPROVE_SHORT): S.OPEN,
-    (S.OPEN, X.APPROVE_MET): S.APPROVED,
-    (S.OPEN, X.DENY): S.DENIED,
+    # An open proposal: one more voice, the last voice, an answer, a voice less, a no, enough noes, another action, its end.
+    (S.OPEN, X.YES_SHORT): S.OPEN,
+    (S.OPEN, X.YES_MET): S.APPROVED,
+    (S.OPEN, X.ANSWER_MET): S.ANSWERED,
+    (S.OPEN, X.STEP_BACK): S.OPEN,
+    (S.OPEN, X.NO_SHORT): S.OPEN,
+    (S.OPEN, X.NO): S.DENIED,
+    (S.OPEN, X.CONTRADICT): S.OPEN,
+    (S.OPEN, X.AMEND): S.SUPERSEDED,
+    (S.OPEN, X.WITHDRAW): S.WITHDRAWN,
     (S.OPEN, X.EXPIRE): S.EXPIRED,
-    # An approved one, not used yet: more voices change nothing, a no takes it back, and it does not keep.
-    (S.APPROVED, X.APPROVE_SHORT): S.APPROVED,
-    (S.APPROVED, X.APPROVE_MET): S.APPROVED,
-    (S.APPROVED, X.DENY): S.REVOKED,
+    # An approved one, not used yet: more voices change nothing, a voice less opens it again, any no takes it back for good.
+    (S.APPROVED, X.YES_SHORT): S.APPROVED,
+    (S.APPROVED, X.YES_MET): S.APPROVED,
+    (S.APPROVED, X.ANSWER_MET): S.REVOKED,
+    (S.APPROVED, X.STEP_BACK): S.OPEN,
+    (S.APPROVED, X.NO_SHORT): S.REVOKED,
+    (S.APPROVED, X.NO): S.REVOKED,
+    (S.APPROVED, X.CONTRADICT): S.REVOKED,
+    (S.APPROVED, X.AMEND): S.SUPERSEDED,
+    (S.APPROVED, X.WITHDRAW): S.WITHDRAWN,
     (S.APPROVED, X.EXPIRE): S.EXPIRED,
 }
-FINAL = [S.DENIED, S.EXPIRED, S.SUPERSEDED, S.REVOKED, S.WITHDRAWN]
+FINAL = [S.DENIED, S.EXPIRED, S.SUPERSEDED, S.REVOKED, S.WITHDRAWN, S.ANSWERED]
 
 
 @pytest.mark.parametrize(("state", "stimulus"), list(product(State, Stimulus)))
@@ -49,9 +61,7 @@ def test_final_states_are_these() -> None:
 
 def test_nothing_but_an_approval_that_meets_the_requirement_leads_to_approved() -> None:
     """The one way in."""
-    assert [pair for pair, then in TABLE.items() if then is S.APPROVED and pair[0] is not S.APPROVED] == [
-        (S.OPEN, X.APPROVE_MET)
-    ]
+    assert [pair for pair, then in TABLE.items() if then is S.APPROVED and pair[0] is not S.APPROVED] == [(S.OPEN, X.YES_MET)]
 
 
 def resolved(bench: Bench, now: datetime | None = None) -> Resolution:

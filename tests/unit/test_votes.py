@@ -8,11 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from approvals import votes
+from approvals.checks import CHECKS, FOR_A_NO
 from approvals.decision import MAX_REASON, SIGNAL, Audience
 from approvals.evidence import Evidence
 from approvals.jws import Signer
-from approvals.votes import CHECKS, FOR_A_NO, Vote
-from audit.judgement import judge
+from approvals.votes import Vote
+from audit.judgement import Point, judge
 from policies.canonical import Digest
 from tests.fakes.bench import Bench
 from tests.fakes.kit import revoked
@@ -22,7 +23,7 @@ OTHER = Digest("f" * 64)
 
 def voted(bench: Bench) -> Vote:
     """What the last signal is worth."""
-    judgement = judge(bench.mission.record(), bench.found().digest, bench.law, bench.clock())
+    judgement = judge(bench.mission.record(), Point(bench.found().digest, bench.clock()), bench.law)
     assert judgement.resolution is not None
     return judgement.resolution.votes[-1]
 

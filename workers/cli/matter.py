@@ -24,7 +24,7 @@ from approvals.proposal import Proposal, Seen, proposal_id
 from approvals.resolution import Resolution, State, resolve
 from approvals.settlement import Settlement, SettlementKind
 from audit.errors import AuditError
-from audit.judgement import Judgement, Law, decisions, docket_of, judge, signed_proposals
+from audit.judgement import Judgement, Law, Point, docket_of, judge, said, signed_proposals
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
 from policies.canonical import Digest
@@ -62,9 +62,7 @@ class Matter:
     @property
     def answer_is_open(self) -> bool:
         """Whether the gate has given no final answer yet."""
-        if self.answer is None or self.answer.kind is SettlementKind.PENDING:
-            return True
-        return self.answer.kind is SettlementKind.NOT_SENT and self.answer.retry_seconds is not None
+        return self.answer is None or self.answer.open
 
     @property
     def standing(self) -> Resolution:
@@ -94,13 +92,13 @@ class Matter:
         """How it would stand with one more decision."""
         found = signed_proposals(self.record, self.law)[self.digest]
         docket = docket_of(self.record, found, self.law)
-        return resolve(docket, [*decisions(self.record, self.law), heard], self.now)
+        return resolve(docket, [*said(self.record, self.digest, self.law), heard], self.now)
 
 
 def look(record: MissionRecord, digest: Digest, law: Law) -> Matter | str:
     """Proposal *digest* of *record* as it stands now, or why it is not one that the gate made for this mission."""
     now = max(datetime.now(UTC), record.last_event_at)
-    judgement = judge(record, digest, law, now)
+    judgement = judge(record, Point(digest, now), law)
     foreign = [f.words for f in judgement.findings if not f.holds and (f.check in _ITS_OWN or judgement.found is None)]
     if judgement.found is None or judgement.resolution is None or foreign:
         return "; ".join(foreign) or "it cannot be judged"
