@@ -17,6 +17,7 @@ from approvals.evidence import Evidence
 from policies.action import Action, Principals
 from policies.canonical import Digest
 from policies.model import Recorded
+from policies.notation import MAX_EXPIRY
 from policies.requirement import Requirement
 from policies.rulebook import Approvable
 from policies.ruling import Finding
@@ -106,8 +107,10 @@ class Proposal(Recorded):
 
     def next_moment(self, now: datetime) -> datetime:
         """When something about it changes by time alone: the next escalation after *now*, else its expiry."""
-        steps = (self.created_at + timedelta(seconds=after) for after in self.requirement.escalations())
-        return min((step for step in steps if step > now), default=self.expires_at)
+        # In seconds from now: a mission asks this of proposals that may be forged, with times that no calendar holds.
+        passed = self.seconds(now)
+        waits = [after - passed for after in self.requirement.escalations() if after > passed]
+        return min(self.expires_at, now + timedelta(seconds=min(*waits, MAX_EXPIRY))) if waits else self.expires_at
 
 
 def approvable(action: Action, requirement: Requirement, principals: Principals, seconds: float = 0) -> Approvable:

@@ -24,6 +24,8 @@ _KINDS = {
     SettlementKind.EXPIRED: ObservationKind.EXPIRED,
     SettlementKind.SUPERSEDED: ObservationKind.SUPERSEDED,
     SettlementKind.REVOKED: ObservationKind.REVOKED,
+    SettlementKind.WITHDRAWN: ObservationKind.WITHDRAWN,
+    SettlementKind.ANSWERED: ObservationKind.ANSWERED,
     SettlementKind.NOT_SENT: ObservationKind.NOT_SENT,
     SettlementKind.RECEIPT: ObservationKind.COMMITTED,
     SettlementKind.UNKNOWN: ObservationKind.UNKNOWN,
@@ -45,6 +47,7 @@ class Answers:
         self._proposals = proposals
         self._settlements = settlements
         self._events = places(proposals)
+        self._escalated = _escalations(settlements)
 
     def observed(self, done: Completed) -> Observation:
         """What the activity *done* answered."""
@@ -63,9 +66,8 @@ class Answers:
         if done.event_id not in self._proposals:
             return self._refused(done)
         digest, proposal = self._proposals[done.event_id]
-        action = proposal.action
-        what = f"{action.operation} {shown(dict(action.arguments))}, needs {proposal.requirement.words()}"
-        digests = {"proposal": digest, "action": action.digest, "card": proposal.card}
+        what = f"{_asked(proposal)}, needs {proposal.requirement.words()}"
+        digests = {"proposal": digest, "action": proposal.action.digest, "card": proposal.card}
         told = _told(done, ObservationKind.PROPOSED, f"{what} (proposal {proposal_id(digest)})")
         return _of_gate(told, done, digests)
 
@@ -88,15 +90,15 @@ class Answers:
         receipt = receipt_of(settlement, self._directory)
         if receipt is not None:
             digests["sent"] = receipt.sent
-        told = _told(done, _KINDS[settlement.kind], self._words(settlement))
+        kind = ObservationKind.ESCALATED if done.event_id in self._escalated else _KINDS[settlement.kind]
+        told = _told(done, kind, self._words(settlement, self._escalated.get(done.event_id, ())))
         return _of_gate(told, done, digests).model_copy(update={"cause": self._events.get(settlement.proposal)})
 
-    def _words(self, settlement: Settlement) -> str:
+    def _words(self, settlement: Settlement, escalated: tuple[str, ...]) -> str:
         match settlement.kind:
             case SettlementKind.PENDING:
-                return f"waits for {', '.join(settlement.missing) or 'the gate'}"
-            case SettlementKind.DENIED | SettlementKind.REVOKED:
-                return f"{settlement.kind}{_deniers(settlement)}"
+                further = f", and now asks {', '.join(escalated)} too" if escalated else ""
+                return f"waits for {', '.join(settlement.missing) or 'the gate'}{further}"
             case SettlementKind.RECEIPT:
                 receipt = receipt_of(settlement, self._directory)
                 if receipt is None:
@@ -129,9 +131,28 @@ def _reasoned(done: Completed) -> Observation:
     return _told(done, ObservationKind.REASONED, f"{asked.get('purpose', 'something')} by {by}", actor=model)
 
 
-def _deniers(settlement: Settlement) -> str:
-    denied = [vote for vote in settlement.votes if vote.counts and vote.verdict == "deny"]
-    return "".join(f" by {vote.by}" + (f": {vote.reason}" if vote.reason else "") for vote in denied)
+def _asked(proposal: Proposal) -> str:
+    """What is put before people, with what makes it more than a plain action."""
+    actions = "; ".join(f"{action.operation} {shown(dict(action.arguments))}" for action in proposal.actions)
+    if proposal.reconciles is not None:
+        return f"what became of {actions} (proposal {proposal_id(proposal.reconciles.proposal)}, outcome unknown)"
+    if proposal.amends is not None:
+        who, before = proposal.amends.amendment.who, proposal_id(proposal.amends.proposal)
+        return f"{actions}, amended by {who} from proposal {before}"
+    return f"{len(proposal.actions)} actions as one: {actions}" if proposal.more else actions
+
+
+def _escalations(settlements: Mapping[int, Settlement]) -> dict[int, tuple[str, ...]]:
+    """The groups that are asked for the first time, by the event of the settlement that says so."""
+    asked: dict[Digest, set[str]] = {}
+    found: dict[int, tuple[str, ...]] = {}
+    for event_id, settlement in settlements.items():
+        known = asked.get(settlement.proposal)
+        further = set(settlement.asked) - known if known else set()
+        if further and settlement.kind is SettlementKind.PENDING:
+            found[event_id] = tuple(sorted(further))
+        asked.setdefault(settlement.proposal, set()).update(settlement.asked)
+    return found
 
 
 def _of_gate(told: Observation, done: Completed, digests: Mapping[str, Digest]) -> Observation:

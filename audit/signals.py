@@ -12,6 +12,7 @@ from approvals.proposal import proposal_id
 from approvals.settlement import USED, Claim, Settlement
 from approvals.signed import Kind, Signed
 from approvals.votes import Vote
+from audit.events import shown
 from audit.observation import Observation, ObservationKind
 from audit.proven import gate_of, proven
 from policies.canonical import Digest, parse
@@ -46,12 +47,16 @@ class Signals:
         vote, judged_by, proposal = self._votes[heard.event_id]
         said = str(vote.verdict) if vote.verdict else f"signal {heard.name}"
         refused = f" does not count: {'; '.join(vote.refused)}" if vote.refused else ""
+        late = ", after the use was taken" if vote.late else ""
+        changes = f" to {shown(vote.changes)}" if vote.changes else ""
+        kind = ObservationKind.DECIDED if vote.counts else ObservationKind.REFUSED
+        kind = ObservationKind.LATE if vote.late else kind
         because = f", with the reason: {vote.reason}" if vote.reason else ""
         return Observation(
             event_id=heard.event_id,
             at=heard.at,
-            kind=ObservationKind.DECIDED if vote.counts else ObservationKind.REFUSED,
-            what=f"{said}{refused}{because}",
+            kind=kind,
+            what=f"{said}{late}{changes}{refused}{because}",
             actor=vote.who,
             assurance=vote.assurance if vote.who else None,
             digests={"proposal": proposal} if vote.counts else {},

@@ -51,7 +51,7 @@ from policies.bundle import Bundle
 from policies.canonical import Digest
 from policies.load import load
 from tests.examples.enterprise import Enterprise
-from workflows.mission import COMMITS, READS, REASONING
+from workflows.asking import COMMITS, READS, REASONING
 from workflows.missions import QUEUE
 from workflows.refund import RefundMission, RefundVerdict
 from workflows.use import Use

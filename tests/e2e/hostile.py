@@ -25,7 +25,7 @@ from audit.judgement import Found
 from policies.canonical import Digest
 from policies.model import Recorded
 from tests.world import World
-from workflows.mission import COMMITS
+from workflows.asking import COMMITS
 
 QUEUE = "hostile"
 ISSUE = "payments.issue_refund"

@@ -28,7 +28,7 @@ from policies.catalogue import Effect
 from policies.ruling import Finding, Outcome, Ruling
 from tests.e2e.hostile import ISSUE, Mission, hijacked
 from tests.world import World
-from workflows.mission import COMMITS, READS
+from workflows.asking import COMMITS, READS
 
 
 def _why(settlement_findings: tuple[Finding, ...]) -> set[str]:

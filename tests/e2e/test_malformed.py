@@ -29,7 +29,7 @@ from approvals.signed import Signed
 from tests.e2e.conftest import ATTRIBUTES
 from tests.fakes.bench import Bench
 from tests.world import World, until
-from workflows.mission import ROUND
+from workflows.board import LONGEST
 from workflows.outcome import OutcomeKind
 from workflows.raw import MAX_SIGNED
 from workflows.refund import RefundMission, RefundVerdict, Verdict
@@ -80,8 +80,8 @@ class Insider:
 async def insider(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Insider]:
     """An insider on queues of its own, and a worker of refund missions that asks there."""
     made = Insider(world, f"insider-{uuid4().hex[:8]}")
-    for name in ("READS", "REASONING", "COMMITS"):
-        monkeypatch.setattr(f"workflows.mission.{name}", made.queue)
+    for name in ("mission.READS", "mission.REASONING", "commitment.COMMITS"):
+        monkeypatch.setattr(f"workflows.{name}", made.queue)
     content: dict[str, Any] = {"workflows": [RefundMission], "activities": [made.answer, observe], "max_cached_workflows": 0}
     # Without the sandbox, which would not see the queues above.
     async with Worker(world.client, task_queue=made.queue, workflow_runner=UnsandboxedWorkflowRunner(), **content):
@@ -210,7 +210,7 @@ async def test_forged_time_neither_stops_the_mission_nor_lets_it_sleep_for_ever(
     async with ended(handle):
         await until(lambda: _waits(handle, proposal.digest), seconds=10)
         timers = [event.timer_started_event_attributes async for event in handle.fetch_history_events()]
-        assert max(timer.start_to_fire_timeout.ToTimedelta() for timer in timers) <= ROUND
+        assert max(timer.start_to_fire_timeout.ToTimedelta() for timer in timers) <= LONGEST
         await handle.signal("anything", "wakes it")
         assert (await handle.result()).verdict is Verdict.NOT_REFUNDED
 
@@ -265,10 +265,10 @@ async def test_page_that_cannot_be_made_does_not_stop_the_mission(
     def render(proposal: object) -> None:
         raise RecursionError("a forged proposal")
 
-    monkeypatch.setattr("workflows.mission.render", render)
+    monkeypatch.setattr("workflows.board.render", render)
     insider.answers = {"propose": await _proposal(bench), "settle": await _settled(bench)}
     verdict = await insider.verdict()
     assert verdict.verdict is Verdict.NOT_REFUNDED
 
 
-assert timedelta(days=14) < ROUND, "an honest proposal expires within a round"
+assert timedelta(days=14) < LONGEST, "an honest proposal expires within a round"

@@ -32,7 +32,7 @@ from policies.requirement import Assurance, Requirement
 from policies.strictness import stricter
 from tests.fakes.bench import REFUND, SMALL, Bench
 from tests.fakes.kit import Kit, edit_yaml, in_file
-from workflows.mission import ROUND
+from workflows.board import LONGEST
 
 
 def _x(signer: Signer) -> str:
@@ -105,7 +105,7 @@ def test_proposal_cannot_wait_for_longer_than_two_weeks(kit: Kit, days: int) -> 
 
 def test_mission_asks_again_after_every_honest_expiry() -> None:
     """A round is longer than any proposal waits."""
-    assert timedelta(seconds=MAX_EXPIRY) < ROUND
+    assert timedelta(seconds=MAX_EXPIRY) < LONGEST
 
 
 DRIFTED: dict[str, JsonValue] = {

@@ -1,0 +1,50 @@
+"""Asking an activity for an answer that anybody may have given: queues, patience, and the answer taken raw."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from policies.model import Recorded
+    from workflows.raw import parsed
+
+_Given = TypeVar("_Given", bound=Recorded)
+_Answer = TypeVar("_Answer", bound=Recorded)
+
+READS, REASONING, COMMITS = "reads", "reasoning", "commits"
+ATTEMPT, LONG_ATTEMPT = timedelta(seconds=90), timedelta(minutes=5)
+HEARTBEAT = timedelta(seconds=5)
+PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=15))
+"""Trouble that may pass is waited out, for weeks if need be."""
+FIVE_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
+"""A model that answers another shape five times will do so again."""
+
+
+async def asked(
+    activity: Callable[[Any, _Given], Awaitable[_Answer]],
+    request: _Given,
+    kind: type[_Answer],
+    queue: str,
+    *,
+    summary: str,
+    limit: int | None = None,
+    attempt: timedelta = ATTEMPT,
+    retry: RetryPolicy = PATIENT,
+) -> _Answer:
+    """What *activity* answers on *queue*; taken raw, because whoever completes it may answer anything. Raises Misunderstood."""
+    answer = await workflow.execute_activity(
+        activity.__name__,
+        request,
+        task_queue=queue,
+        result_type=RawValue,
+        start_to_close_timeout=attempt,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=retry,
+        summary=summary,
+    )
+    return parsed(answer, kind, activity.__name__, limit)
