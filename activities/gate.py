@@ -130,7 +130,7 @@ class Gate:
                     raise Lost("the history of the mission", quiet.words)
                 if not admitted.judgement.admits:
                     return admitted.unknown() if again else admitted.not_admitted()
-                for finding in (ready, quiet):
+                for finding in (ready, quiet, await self._still_unknown(admitted)):
                     if not finding.holds:
                         return admitted.unknown(finding) if again else admitted.not_sent(finding)
                 return await self._commit(admitted, session, here, again=again)
@@ -139,6 +139,13 @@ class Gate:
                 # Neither sent nor settled: the next attempt asks again.
                 raise
             return await self._in_trouble(case, here, str(error))
+
+    async def _still_unknown(self, case: Case) -> Finding:
+        """Whether nothing more is known of an outcome than when people were asked: its use may hold a receipt by now."""
+        asks = case.proposal.reconciles
+        known = asks and await receipt_of(asks.proposal, self._ports.uses, case.record, case.law, asks.item)
+        words = "the outcome that it asks about is known by now: ask what became of that proposal"
+        return Finding(check="outcome", holds=not known, words=words if known else "no receipt makes it needless")
 
     async def _in_trouble(self, case: Case, here: Here, words: str) -> Signed:
         """The answer to trouble before sending, unless another attempt got further meanwhile."""

@@ -89,6 +89,12 @@ class QueueItem(Recorded):
     integration: str | None = None
     operation: str | None = None
     arguments: dict[str, JsonValue] | None = None
+    """Of the first action; `actions` has them all."""
+    actions: tuple[dict[str, JsonValue], ...] = ()
+    """`operation` and `arguments` of each."""
+    amended_by: str | None = None
+    asks_outcome_of: Digest | None = None
+    """The proposal whose outcome is unknown, where that is the question."""
     requirement: Requirement | None = None
     missing: tuple[str, ...] = ()
     state: State | None = None
@@ -125,6 +131,9 @@ def verified(row: Waiting, digest: Digest, proposal: Proposal, resolution: Resol
         integration=proposal.action.integration,
         operation=proposal.action.operation,
         arguments=proposal.action.arguments,
+        actions=tuple({"operation": each.operation, "arguments": dict(each.arguments)} for each in proposal.actions),
+        amended_by=proposal.amends.amendment.who if proposal.amends else None,
+        asks_outcome_of=proposal.reconciles.proposal if proposal.reconciles else None,
         requirement=proposal.requirement,
         missing=resolution.missing,
         state=resolution.state,

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pydantic import JsonValue
+
 from approvals.decision import SIGNAL, Heard, Verdict, make, sign
 from approvals.docket import Docket
 from approvals.evidence import Evidence
@@ -187,10 +189,23 @@ def _heard(docket: Docket, said: Said, event_id: int, stage: Stage) -> Heard:
     verdict = Verdict(said.verdict)
     if said.assurance is Assurance.SIGNED:
         statement = make(
-            docket.proposal, docket.digest, docket.proposal.evidence, verdict, reason="", now=at, jti=f"event {event_id}"
+            docket.proposal,
+            docket.digest,
+            docket.proposal.evidence,
+            verdict,
+            reason=said.reason,
+            now=at,
+            jti=f"event {event_id}",
+            changes=said.changes,
         )
         return Heard(event_id, at, SIGNAL, (canonical(sign(statement, stage.signer(said.who))),))
-    claim = canonical({"proposal": docket.digest, "verdict": verdict, "approver": said.who})
+    unsigned: dict[str, JsonValue] = {
+        "proposal": docket.digest,
+        "verdict": verdict,
+        "approver": said.who,
+        "reason": said.reason,
+    }
+    claim = canonical({**unsigned, "changes": said.changes} if said.changes is not None else unsigned)
     principal = _principal(said.who) if said.assurance is Assurance.ATTESTED else None
     return Heard(event_id, at, SIGNAL, (claim,), principal)
 

@@ -62,11 +62,14 @@ class Said(Written):
     """One decision in a scenario."""
 
     who: str
-    verdict: Literal["approve", "deny"]
+    verdict: Literal["approve", "deny", "revoke", "abstain", "amend", "withdraw"]
     after: Duration = 0
     """Seconds since the proposal."""
     assurance: Assurance = Assurance.SIGNED
     """How it is sent: with a key, with a principal that the server stamped, or with a name alone."""
+    reason: str = "rehearsed"
+    changes: Arguments | None = None
+    """With `amend`: new values by path."""
 
 
 class Answer(Written):
@@ -78,7 +81,7 @@ class Answer(Written):
     requires: Rules | None = None
     expires: Duration | None = None
     assurance: Assurance | None = None
-    resolution: Literal["open", "approved", "denied", "expired", "revoked"] | None = None
+    resolution: Literal["open", "approved", "denied", "expired", "revoked", "superseded", "withdrawn"] | None = None
     missing: Rules | None = None
     """What is still missing at the scenario's moment."""
 

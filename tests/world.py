@@ -57,7 +57,7 @@ from workflows.refund import RefundMission, RefundVerdict
 from workflows.use import Use
 
 SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
-PEOPLE = ("olga", "sam", "lena", "fay")
+PEOPLE = ("olga", "sam", "lena", "fay", "dora")
 _T = TypeVar("_T")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -131,8 +132,9 @@ def called_a_read(root: Any) -> None:
         "refund.cedar", 'Action::"payments.list_refunds"]', 'Action::"payments.list_refunds", Action::"payments.issue_refund"]'
     )
     edit(root)
-    in_file("refund.cedar", '@requires("support-lead: 1")\n@expires("24h")', "")(root)
-    in_file("refund.cedar", '@requires("support-lead: 1, finance: 1")\n@expires("24h")', "")(root)
+    text = (root / "refund.cedar").read_text()
+    asking = re.compile(r"^@(requires|expires|escalate|amendable|batch)\(.*\)\n", re.MULTILINE)
+    (root / "refund.cedar").write_text(asking.sub("", text))
 
 
 @pytest.mark.control("E4")

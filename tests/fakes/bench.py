@@ -136,6 +136,10 @@ class Bench:
         """The newest proposal of the mission."""
         return list(signed_proposals(self.mission.record(), self.law).values())[-1]
 
+    def proposals(self) -> dict[Digest, Found]:
+        """All proposals of the mission, in order."""
+        return signed_proposals(self.mission.record(), self.law)
+
     def statement(self, verdict: Verdict = Verdict.APPROVE, found: Found | None = None, **changes: Any) -> Statement:
         """What an approver signs who reviewed the mission now; *changes* overwrite fields."""
         found, record = found or self.found(), self.mission.record()
@@ -172,12 +176,19 @@ class Bench:
         self.mission.signal(SIGNAL, value, principal=principal)
 
     async def settle(
-        self, digest: Digest | None = None, *, gate: Gate | None = None, here: Here | None = None, recorded: bool = True
+        self,
+        digest: Digest | None = None,
+        *,
+        gate: Gate | None = None,
+        here: Here | None = None,
+        recorded: bool = True,
+        item: int = 0,
+        withdraw: bool = False,
     ) -> Settlement:
         """The gate's settlement, verified, and put into the mission's history unless not *recorded*."""
         digest = digest or self.found().digest
-        scheduled = self.mission.schedule("settle", {"proposal": digest})
-        answer = await (gate or self.gate).settle(digest, here or self.here())
+        scheduled = self.mission.schedule("settle", {"proposal": digest, "item": item, "withdraw": withdraw})
+        answer = await (gate or self.gate).settle(digest, here or self.here(), item)
         if recorded:
             self.mission.complete(scheduled, answer)
             self.mission.task()

@@ -15,7 +15,7 @@ from policies.bundle import Bundle
 from policies.directory import Directory
 from policies.load import load, shipped
 
-PEOPLE = ("olga", "sam", "lena", "fay")
+PEOPLE = ("olga", "sam", "lena", "fay", "dora")
 SERVICES = ("mission-worker",)
 Edit = Callable[[Path], None]
 
@@ -71,6 +71,20 @@ def in_file(name: str, old: str, new: str) -> Edit:
         text = (root / name).read_text()
         assert old in text, f"{name} does not hold {old!r}"
         (root / name).write_text(text.replace(old, new))
+
+    return edit
+
+
+def asking(**annotations: str) -> Edit:
+    """A small refund asks for more: *annotations* of its permit by name, in place of those it had."""
+
+    def edit(root: Path) -> None:
+        text = (root / "refund.cedar").read_text()
+        head, tail = text.split('@id("refund-small")')
+        body, rest = tail.split("permit", 1)
+        lines = [line for line in body.splitlines() if not line.startswith(tuple(f"@{name}(" for name in annotations))]
+        added = [f'@{name}("{value}")' for name, value in annotations.items() if value]
+        (root / "refund.cedar").write_text(f'{head}@id("refund-small")' + "\n".join([*lines, *added]) + f"\npermit{rest}")
 
     return edit
 

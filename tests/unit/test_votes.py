@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from approvals import votes
-from approvals.checks import CHECKS, FOR_A_NO
+from approvals.checks import CHECKS, FOR_A_NO, NEEDS
 from approvals.decision import MAX_REASON, SIGNAL, Audience
 from approvals.evidence import Evidence
 from approvals.jws import Signer
@@ -86,8 +86,10 @@ async def test_decision_before_its_proposal_is_refused_for_its_order(bench: Benc
 
 def test_every_check_is_tested_here() -> None:
     """A check that nothing tells from another is none."""
-    assert {name.partition(",")[0] for name in REASONS} | {"order"} == set(CHECKS)
+    elsewhere = {"order", "excluded", "amender", "reason", "question", "amendment", "owner"}
+    assert {name.partition(",")[0] for name in REASONS} | elsewhere == set(CHECKS)
     assert set(FOR_A_NO) < set(CHECKS)
+    assert set().union(*NEEDS.values()) == set(CHECKS)
 
 
 async def test_every_reason_is_told_at_once(bench: Bench) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from pydantic import JsonValue
 
 from approvals.decision import SIGNAL, Heard, Verdict, make, sign
 from approvals.display import visible
@@ -26,7 +29,9 @@ class Ballot:
     """What will still be missing with it."""
 
 
-def cast(matter: Matter, signer: Signer, verdict: Verdict, reason: str) -> Ballot:
+def cast(
+    matter: Matter, signer: Signer, verdict: Verdict, reason: str, changes: Mapping[str, JsonValue] | None = None
+) -> Ballot:
     """
     The decision over everything that *matter* shows.
 
@@ -47,6 +52,7 @@ def cast(matter: Matter, signer: Signer, verdict: Verdict, reason: str) -> Ballo
         reason=reason,
         now=datetime.now(UTC),
         jti=uuid.uuid4().hex,
+        changes=changes,
     )
     token = sign(statement, signer)
     heard = Heard(matter.record.head + 1, matter.now, SIGNAL, (json.dumps(token).encode(),))

@@ -1,55 +1,26 @@
-"""`sayso approve`, `sayso deny` and `sayso sign`: decisions, signed with a person's key over what they reviewed."""
+"""`sayso approve`, `deny` and the other decisions, signed with a person's key over what they reviewed."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from workers.cli.options import data_option, emit, json_option
-from workers.cli.signer import choose, key_options
-from workers.errors import CannotReach, Refused
+from workers.cli.casting import Wish, decide, printed
+from workers.cli.options import data_option, json_option
+from workers.cli.signer import key_options
+from workers.errors import WrongUse
 
 if TYPE_CHECKING:
-    from workers.cli.ballot import Ballot
-    from workers.cli.desk import Desk
-    from workers.cli.matter import Matter
-    from workers.cli.reply import Reply, Sent
+    from pydantic import JsonValue
 
-
-@dataclass(frozen=True)
-class Wish:
-    """What the person at the terminal asked for."""
-
-    identifier: str
-    verdict: str
-    reason: str
-    name: str | None
-    key: Path | None
-    data: Path | None
-    as_json: bool
-    yes: bool = False
-    timeout: float = 30.0
-    command: str = ""
-
-    @property
-    def asks(self) -> bool:
-        """Whether a person is there to look at the card and say yes."""
-        return not self.yes and sys.stdin.isatty()
-
-    @property
-    def card_aside(self) -> bool:
-        """Whether the card goes to standard error: standard output is for data, or is not what the person sees."""
-        return self.as_json or self.command == "sign" or (self.asks and not sys.stdout.isatty())
+_VERDICTS = ["approve", "deny", "revoke", "abstain", "amend", "withdraw", "done", "not-done", "retry"]
 
 
 def _deciding(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that `approve` and `deny` share."""
+    """The options that all decisions share."""
     options: list[Callable[[Any], Any]] = [
         click.argument("identifier", metavar="ID"),
         click.option("--reason", default="", help="Why, in your words; it goes into the record."),
@@ -64,15 +35,20 @@ def _deciding(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+_set_option = click.option(
+    "--set", "changed", multiple=True, metavar="PATH=VALUE", help="A new value: JSON, or else text. Give it once for each."
+)
+
+
 @click.command()
 @_deciding
 def approve(identifier: str, **options: Any) -> None:
     """
-    Approve the proposal ID with your key: exactly the action on its card, once.
+    Approve the proposal ID with your key: exactly what is on its card, once.
 
     Ends with 0 when the gate counted it, 1 when it is refused.
     """
-    _decide(Wish(identifier, "approve", command="approve", **options))
+    decide(Wish(identifier, "approve", command="approve", **options))
 
 
 @click.command()
@@ -83,125 +59,100 @@ def deny(identifier: str, **options: Any) -> None:
 
     Ends with 0 when the gate heard it in time, 1 when it is refused or too late.
     """
-    _decide(Wish(identifier, "deny", command="deny", **options))
+    decide(Wish(identifier, "deny", command="deny", **options))
+
+
+@click.command()
+@_deciding
+def revoke(identifier: str, **options: Any) -> None:
+    """
+    Revoke an approval of the proposal ID before it is used, whoever gave it. Before it is approved, this denies.
+
+    Ends with 0 when the gate heard it in time, 1 when it is refused or too late.
+    """
+    decide(Wish(identifier, "revoke", command="revoke", **options))
+
+
+@click.command()
+@_deciding
+def abstain(identifier: str, **options: Any) -> None:
+    """
+    Leave the proposal ID to others. An approval that you gave before is taken back; a no of yours stays.
+
+    Ends with 0 when the gate counted it, 1 when it is refused.
+    """
+    decide(Wish(identifier, "abstain", command="abstain", **options))
+
+
+@click.command()
+@_deciding
+@_set_option
+def amend(identifier: str, changed: tuple[str, ...], **options: Any) -> None:
+    """
+    Change arguments of the proposal ID, where its policy lets you. What takes its place needs its own say-so, and not yours.
+
+    Ends with 0 when the proposal was superseded by your change, 1 when it is refused.
+    """
+    decide(Wish(identifier, "amend", command="amend", changes=_changes(changed), **options))
+
+
+@click.command()
+@_deciding
+def withdraw(identifier: str, **options: Any) -> None:
+    """
+    Withdraw the proposal ID of a mission that you own.
+
+    Ends with 0 when it was withdrawn before it was used, 1 when it is refused or too late.
+    """
+    decide(Wish(identifier, "withdraw", command="withdraw", **options))
+
+
+@click.command()
+@_deciding
+@click.argument("what", metavar="done|not-done|retry", type=click.Choice(["done", "not-done", "retry"]))
+def answer(what: str, identifier: str, **options: Any) -> None:
+    """
+    Say what became of an action whose outcome is unknown: it was done, it was not, or it was not and is to be sent once more.
+
+    Ends with 0 when the gate counted it, 1 when it is refused.
+    """
+    decide(Wish(identifier, what, command="answer", **options))
 
 
 @click.command()
 @click.argument("identifier", metavar="ID")
-@click.option("--verdict", type=click.Choice(["approve", "deny"]), required=True, help="What you say to it.")
+@click.option("--verdict", type=click.Choice(_VERDICTS), required=True, help="What you say to it.")
 @click.option("--reason", default="", help="Why, in your words; it goes into the record.")
+@_set_option
 @key_options
 @data_option
 @json_option
-def sign(identifier: str, **options: Any) -> None:
+def sign(identifier: str, changed: tuple[str, ...], **options: Any) -> None:
     """
     Print a signed decision over the proposal ID, to paste into the Temporal UI, and send nothing.
 
     The card goes to standard error. Whoever has the printed line can send it.
     """
-    asyncio.run(_sign(Wish(identifier, command="sign", **options)))
+    amends = options["verdict"] == "amend"
+    if changed and not amends:
+        raise WrongUse("`--set` goes with `--verdict amend`")
+    asyncio.run(printed(Wish(identifier, command="sign", changes=_changes(changed) if amends else None, **options)))
 
 
-async def _sign(wish: Wish) -> None:
-    from approvals.decision import SIGNAL
-    from approvals.proposal import proposal_id
-    from workers.cli.desk import answering, open_desk
+def _changes(changed: tuple[str, ...]) -> dict[str, JsonValue]:
+    from policies.canonical import parse, settled
+    from policies.errors import CanonicalError
 
-    desk = await open_desk(wish.data)
-    with answering(desk):
-        matter, ballot = await _cast(desk, wish)
-        _confirm(matter, ballot, wish)
-    where = {"mission_id": matter.record.mission_id, "run_id": matter.record.run_id}
-    what = {"proposal_id": proposal_id(matter.digest), "proposal_digest": matter.digest, "approver": ballot.who}
-    emit(wish.as_json, {**where, **what, "signal": SIGNAL, "payload": ballot.token}, f'"{ballot.token}"')
-    if not wish.as_json:
-        words = f"send it to this mission as signal `{SIGNAL}`, with the line above, quotes included, as its one JSON payload"
-        click.echo(words, err=True)
-
-
-def _decide(wish: Wish) -> None:
-    from workers.cli.reply import as_text
-
-    found = asyncio.run(_decided(wish))
-    emit(wish.as_json, found, as_text(found))
-    if not found.done:
-        click.get_current_context().exit(1)
-
-
-async def _decided(wish: Wish) -> Reply:
-    from workers.cli.desk import answering, open_desk
-
-    desk = await open_desk(wish.data)
-    with answering(desk):
-        matter, ballot = await _cast(desk, wish)
-        _confirm(matter, ballot, wish)
-        return await _send(desk, matter, ballot, wish)
-
-
-async def _cast(desk: Desk, wish: Wish) -> tuple[Matter, Ballot]:
-    from approvals.decision import Verdict
-    from workers.cli.ballot import cast
-    from workers.cli.matter import find, find_exactly
-
-    signer = choose(desk.profile, wish.name, wish.key, desk.profile.decide_as)
-    if wish.asks:
-        matter = await find(desk, wish.identifier)
-    else:
-        matter = await find_exactly(desk, wish.identifier, wish.command)
-    return matter, cast(matter, signer, Verdict(wish.verdict), wish.reason)
-
-
-def _confirm(matter: Matter, ballot: Ballot, wish: Wish) -> None:
-    from approvals.display import visible
-    from workers.cli.review import as_text
-    from workers.cli.sheet import terminal_width
-
-    if wish.asks or not wish.as_json:
-        click.echo(as_text(matter, width=terminal_width()) + "\n", err=wish.card_aside)
-    if not wish.asks:
-        return
-    question = f"{wish.verdict} {visible(matter.proposal.action.operation)} as {visible(ballot.who)}?"
-    if not click.confirm(question, err=True):
-        raise Refused(f"nothing was {'printed' if wish.command == 'sign' else 'sent'}: you did not confirm")
-
-
-async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Reply:
-    from temporalio.service import RPCError
-
-    from approvals.decision import SIGNAL, Verdict
-    from audit.proven import receipt_of
-    from workers.cli.desk import missing
-    from workers.cli.follow import judged
-    from workers.cli.reply import Sent, reply
-
-    mission_id, run_id = matter.record.mission_id, matter.record.run_id
-    sent = Sent(
-        proposal=matter.digest, mission_id=mission_id, run_id=run_id, verdict=Verdict(wish.verdict), approver=ballot.who
-    )
-    try:
-        await desk.client.get_workflow_handle(mission_id, run_id=run_id).signal(SIGNAL, ballot.token)
-    except RPCError as error:
-        if missing(error):
-            raise Refused("the mission ended in the meantime; your decision was not taken") from error
-        raise
-    found = await judged(desk, sent, ballot.token, matter.record.head, wish.timeout)
-    if isinstance(found, Sent):
-        raise await _unjudged(desk, found, wish)
-    sent, event_id, settlement = found
-    return reply(sent, event_id, settlement, receipt_of(settlement, desk.law.directory))
-
-
-async def _unjudged(desk: Desk, sent: Sent, wish: Wish) -> CannotReach:
-    from datetime import UTC, datetime
-
-    from approvals.display import visible
-    from workers.cli.matter import described
-    from workers.cli.trouble import troubles
-
-    where = f"is event {sent.event_id} of its history" if sent.event_id else "was taken by the server"
-    found = troubles(await described(desk, sent.mission_id), datetime.now(UTC))
-    why = "; ".join(trouble.words() for trouble in found) or "is a commit worker running?"
-    return CannotReach(
-        f"your {wish.verdict} {where}, and the gate has not judged it within {wish.timeout:g} s: {why}; "
-        f"`sayso rail {visible(sent.mission_id)}` shows what becomes of it"
-    )
+    found: dict[str, JsonValue] = {}
+    for entry in changed:
+        path, equals, text = entry.partition("=")
+        if not path or not equals or path in found:
+            raise WrongUse(f"`--set {entry}` is not of the form PATH=VALUE, once for each path")
+        try:
+            value = parse(text)
+        except CanonicalError:
+            value = text
+        found[path] = settled(value)
+    if not found:
+        raise WrongUse("an amendment changes something: give `--set PATH=VALUE`")
+    return found

@@ -91,18 +91,24 @@ class Matter:
     def with_decision(self, heard: Heard) -> Resolution:
         """How it would stand with one more decision."""
         found = signed_proposals(self.record, self.law)[self.digest]
-        docket = docket_of(self.record, found, self.law)
+        docket = docket_of(self.record, found, self.law, _counted(self.record, self.digest, self.law))
         return resolve(docket, [*said(self.record, self.digest, self.law), heard], self.now)
 
 
 def look(record: MissionRecord, digest: Digest, law: Law) -> Matter | str:
     """Proposal *digest* of *record* as it stands now, or why it is not one that the gate made for this mission."""
     now = max(datetime.now(UTC), record.last_event_at)
-    judgement = judge(record, Point(digest, now), law)
+    judgement = judge(record, Point(digest, now, approvals_this_hour=_counted(record, digest, law)), law)
     foreign = [f.words for f in judgement.findings if not f.holds and (f.check in _ITS_OWN or judgement.found is None)]
     if judgement.found is None or judgement.resolution is None or foreign:
         return "; ".join(foreign) or "it cannot be judged"
     return Matter(record, digest, judgement.found.proposal, judgement, judgement.resolution, law, now)
+
+
+def _counted(record: MissionRecord, digest: Digest, law: Law) -> dict[str, int]:
+    """What the gate last counted for the approvers' budgets."""
+    found = [each for each in settlements(record, law.directory).values() if each.proposal == digest]
+    return found[-1].approvals_this_hour if found else {}
 
 
 async def described(desk: Desk, mission_id: str) -> WorkflowExecutionDescription:

@@ -48,14 +48,14 @@ async def _item(desk: Desk, row: Waiting) -> QueueItem:
 
 def as_text(items: list[QueueItem], limit: int, now: datetime) -> str:
     """The queue as a table; what is not verified stands below it, with why."""
-    from approvals.display import visible, visible_json
+    from approvals.display import visible
     from workers.cli.sheet import left, table
 
     rows = [
         (
             item.proposal_id or "",
             visible(item.mission_id),
-            f"{item.operation} {visible_json(item.arguments)}",
+            _action(item),
             ", ".join(item.missing) or "the gate",
             ("" if item.expires_at > now else "expired ") + left(item.expires_at, now),
         )
@@ -72,3 +72,13 @@ def as_text(items: list[QueueItem], limit: int, now: datetime) -> str:
     if len(items) == limit:
         parts.append(f"only the first {limit} were looked at: `--limit` shows more")
     return "\n\n".join(parts) or "nothing waits for a decision"
+
+
+def _action(item: QueueItem) -> str:
+    """What is asked for. A batch is named as one, so that nobody takes its first action for all of it."""
+    from approvals.display import visible_json
+
+    shown = "; ".join(f"{action['operation']} {visible_json(action['arguments'])}" for action in item.actions)
+    if item.asks_outcome_of is not None:
+        return f"WHAT BECAME OF {shown}?"
+    return f"{len(item.actions)} ACTIONS: {shown}" if len(item.actions) > 1 else shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import AwareDatetime, JsonValue
 
 from approvals.decision import Verdict
@@ -11,7 +13,15 @@ from approvals.settlement import Receipt, Settlement, SettlementKind
 from policies.canonical import Digest
 from policies.model import Recorded
 
-_STOPPED = (SettlementKind.DENIED, SettlementKind.REVOKED)
+_STOPPED = {SettlementKind.DENIED, SettlementKind.REVOKED}
+_MEANT: Mapping[Verdict, set[SettlementKind]] = {
+    # A no that others must join stays a no.
+    Verdict.DENY: _STOPPED | {SettlementKind.PENDING},
+    Verdict.REVOKE: _STOPPED | {SettlementKind.PENDING},
+    Verdict.AMEND: {SettlementKind.SUPERSEDED},
+    Verdict.WITHDRAW: {SettlementKind.WITHDRAWN},
+}
+"""What a decision is meant to lead to, where being counted is not enough."""
 
 
 class Sent(Recorded):
@@ -49,12 +59,13 @@ class Reply(Recorded):
     """With `receipt`: whether the tool answered with an error."""
     result: JsonValue = None
     """With `receipt`: what the tool answered."""
+    late: bool = False
+    """It came after the use was taken."""
 
     @property
     def done(self) -> bool:
         """Whether the decision did what it was meant to do."""
-        stopped = self.verdict is Verdict.APPROVE or self.settled in _STOPPED
-        return self.counted and stopped
+        return self.counted and self.settled in _MEANT.get(self.verdict, {self.settled})
 
 
 def reply(sent: Sent, event_id: int, settlement: Settlement, receipt: Receipt | None) -> Reply:
@@ -78,13 +89,16 @@ def reply(sent: Sent, event_id: int, settlement: Settlement, receipt: Receipt | 
         reasons=settlement.reasons(),
         failed=receipt.failed if receipt else None,
         result=receipt.result if receipt else None,
+        late=vote is not None and vote.late,
     )
 
 
 def as_text(found: Reply) -> str:
     """Two lines: what the decision was worth, and how the proposal stands."""
     who = visible(found.approver)
-    if found.counted:
+    if found.late:
+        worth = f"{found.verdict} by {who} is recorded, and came after the action was sent"
+    elif found.counted:
         worth = f"{found.verdict} by {who} counted"
     else:
         worth = f"{found.verdict} by {who} was refused: {visible('; '.join(found.refused))}"
@@ -102,6 +116,8 @@ def _standing(found: Reply) -> str:
             return f"done, once: {visible_json(found.result)}"
         case SettlementKind.NOT_SENT:
             return f"not sent, and the approval stands: {why}"
+        case SettlementKind.SUPERSEDED:
+            return f"superseded: {why}; `sayso queue` lists what takes its place"
         case SettlementKind.UNKNOWN:
             return f"unknown, a person must find out: {why}"
     return f"the proposal is {found.settled}" + (f": {why}" if why else "")

@@ -82,6 +82,9 @@ def _asked(proposal: Proposal) -> dict[str, Any]:
         "endpoint": action.endpoint,
         "operation": action.operation,
         "arguments": action.arguments,
+        "actions": [{"operation": each.operation, "arguments": each.arguments} for each in proposal.actions],
+        "amends": proposal.amends.model_dump(mode="json") if proposal.amends else None,
+        "reconciles": proposal.reconciles.model_dump(mode="json") if proposal.reconciles else None,
         "requirement": proposal.requirement.model_dump(mode="json"),
         "policies": list(proposal.policies),
         "because": proposal.because,
@@ -102,6 +105,7 @@ def as_text(matter: Matter, *, full: bool = False, width: int = 100) -> str:
         ("signed by", [f"gate {visible(proposal.gate)}: verified with this machine's bundle"]),
         ("state", [_state(matter)]),
         ("missing", [", ".join(matter.standing.missing) or "nothing"]),
+        *_asked_of(matter),
         ("decisions", [_vote(vote) for vote in matter.standing.votes] or ["none yet"]),
         ("evidence", [f"events 1 to {head.through}", head.digest]),
     ]
@@ -109,6 +113,15 @@ def as_text(matter: Matter, *, full: bool = False, width: int = 100) -> str:
         rows.append(("in the way", [visible(doubt) for doubt in matter.doubts]))
     parts = (card_text(render(proposal), width), _seen(matter, full, width), pairs(rows, width))
     return "\n\n".join(part for part in parts if part)
+
+
+def _asked_of(matter: Matter) -> list[tuple[str, list[str]]]:
+    """Who is asked now, where that is more than the card says, and how to answer what is no plain yes or no."""
+    now, first = matter.resolution.asked, matter.proposal.requirement.groups()
+    rows = [("asked now", [", ".join(now)])] if set(now) - first else []
+    if matter.proposal.reconciles is not None:
+        rows.append(("answer", ["`sayso answer ID done`, `not-done` or `retry`: first look at the system that was called"]))
+    return rows
 
 
 def _seen(matter: Matter, full: bool, width: int) -> str:
