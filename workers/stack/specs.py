@@ -128,7 +128,7 @@ def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str],
     if role is Role.COMMIT:
         own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
     if role is Role.REASON:
-        own |= for_models(environment)
+        own |= {"SAYSO_POLICIES": str(layout.policies)} | for_models(environment)
     command = _python("workers.cli.main", "worker", "--role", role)
     return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, KINDS[role]))
 
