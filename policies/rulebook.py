@@ -19,6 +19,7 @@ import cedarpy
 from policies.action import Action, Principals
 from policies.catalogue import Catalogue, Effect
 from policies.directory import Directory
+from policies.egress import check_egress
 from policies.errors import BundleError
 from policies.references import check_references
 from policies.requirement import MAX_EXPIRY, Assurance, Requirement, Rule, duration_words, joined, parse_duration, parse_rules
@@ -89,6 +90,7 @@ class Rulebook:
         if parsed.get("templates"):
             raise BundleError("policies", "templates are not supported; write the policy out")
         check_references(parsed["staticPolicies"], _nameable(catalogue, directory))
+        check_egress(parsed["staticPolicies"], catalogue.names(Effect.EGRESS))
         self._policies = {key: self._read(spec) for key, spec in parsed["staticPolicies"].items()}
         self._check_ids()
 

@@ -236,3 +236,14 @@ def test_wrong_question_is_wrong_use(sayso: Sayso, options: tuple[str, ...], wor
     """In one line."""
     answer = sayso("policy", "explain", "payments.issue_refund", "--mission", "refund", *options)
     assert (answer.code, answer.err.count("\n"), words in answer.err) == (2, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("began", "outcome"), [('{"case_id": "C"}', "allow"), ('{"case_id": "D"}', "forbid"), ("{}", "forbid")]
+)
+def test_ruling_is_explained_for_what_the_mission_was_started_with(sayso: Sayso, began: str, outcome: str) -> None:
+    """Its scope is told."""
+    asked = ["policy", "explain", "orders.get_case", "--mission", "refund", "--owner", "olga", "--input", '{"case_id": "C"}']
+    answer = sayso(*asked, "--mission-input", began, "--json")
+    assert (answer.code, answer.data["outcome"], answer.data["scope"]) == (0, outcome, json.loads(began))
+    assert sayso(*asked, "--mission-input", "[]").code == 2
