@@ -140,7 +140,7 @@ SUBJECTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "without an issuer": (lambda content: content["people"]["sam"].update(subjects=["s"]), "has no meaning without `oidc`"),
     "of two people": (lambda content: signed_in(content, sam=["s"], fay=["s"]), "principal `jwt:s` is listed twice"),
     "and principal": (
-        lambda content: content["people"]["fay"].update(principals=["jwt:s"]) or signed_in(content, sam=["s"]),
+        lambda content: signed_in(content["people"]["fay"].update(principals=["jwt:s"]) or content, sam=["s"]),
         "principal `jwt:s` is listed twice",
     ),
     "empty": (lambda content: signed_in(content, sam=[""]), "a subject is empty"),
