@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Unreachable
 from activities.ports import Snapshot
-from audit.payloads import open_events
-from audit.record import MissionRecord
+from approvals.start import MEMO
+from audit.errors import NotAMissionError
+from audit.payloads import SEALED, open_events
+from audit.record import MissionRecord, Started
+
+MAX_KEPT = 200
+"""So many starts a read worker remembers."""
 
 
 class ServerHistories:
@@ -45,6 +50,45 @@ class ServerHistories:
             task_in_flight=answer.HasField("pending_workflow_task"),
             length=info.history_length,
         )
+
+
+class ServerStarts:
+    """The first event of each run of the client's namespace, fetched once: it never changes."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._kept: dict[tuple[str, str], Started] = {}
+
+    async def read(self, mission_id: str, run_id: str) -> Started:
+        """The run's start. Raises Unreachable, NotAMissionError: there is no start that this process can read."""
+        found = self._kept.get((mission_id, run_id))
+        if found is None:
+            found = await self._fetched(mission_id, run_id)
+            while len(self._kept) >= MAX_KEPT:
+                # The oldest; whoever still asks for it has it fetched again.
+                del self._kept[next(iter(self._kept))]
+            self._kept[mission_id, run_id] = found
+        return found
+
+    async def _fetched(self, mission_id: str, run_id: str) -> Started:
+        execution = WorkflowExecution(workflow_id=mission_id, run_id=run_id)
+        request = GetWorkflowExecutionHistoryRequest(namespace=self._client.namespace, execution=execution, maximum_page_size=1)
+        try:
+            page = await self._client.workflow_service.get_workflow_execution_history(request)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`") from error
+            raise unreachable(error) from error
+        raw = list(page.history.events)[:1]
+        opened = await open_events(raw, self._client.data_converter.payload_codec)
+        if any(payload.metadata.get("encoding") == SEALED for event in opened for payload in _start_payloads(event)):
+            raise NotAMissionError(f"the start of `{mission_id}` cannot be opened here: does this worker have its codec?")
+        return MissionRecord.of(self._client.namespace, mission_id, run_id, raw, opened).started
+
+
+def _start_payloads(event: HistoryEvent) -> list[Payload]:
+    attributes = event.workflow_execution_started_event_attributes
+    return [*attributes.input.payloads, *(attributes.memo.fields[name] for name in attributes.memo.fields if name == MEMO)]
 
 
 async def fetch(client: Client, workflow_id: str, run_id: str = "") -> list[HistoryEvent]:

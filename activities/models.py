@@ -1,7 +1,8 @@
 """
 Models through litellm. Temporal owns retries: `num_retries=0` here.
 
-With no model configured, `sayso-rules/refund` answers: a rule-based litellm provider of ours, named so on the rail.
+`SAYSO_MODEL` wins over the bundle's routes. With neither, `sayso-rules/refund` answers: a rule-based litellm provider of
+ours, named so on the rail.
 litellm takes seconds to import and would fetch a price map from the network, so it is imported on the first use and told
 not to.
 """
@@ -14,18 +15,20 @@ from typing import Any
 
 from activities.errors import Unreachable
 from activities.reason import ModelAnswer, ReasonRequest
+from policies.routes import NO_ROUTES, Routes
 
 RULES = "sayso-rules/refund"
 CALL_SECONDS = 120.0
 
 
 class LiteLLMModels:
-    """One litellm model for every purpose."""
+    """One litellm model for every purpose, or the bundle's route for each, or the rules."""
 
-    def __init__(self, model: str | None) -> None:
+    def __init__(self, model: str | None, routes: Routes = NO_ROUTES) -> None:
         """
         Args:
-            model: Any litellm model name; None or empty for the rules.
+            model: Any litellm model name; it wins over *routes*. None or empty for the routes.
+            routes: Where none is for a purpose, the rules answer.
         """
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         import litellm
@@ -33,18 +36,26 @@ class LiteLLMModels:
         from activities.rule_model import RuleModel
 
         self._litellm: Any = litellm
-        self._model = model or RULES
+        self._model = model
+        self._routes = routes
         litellm.suppress_debug_info = True
         litellm.telemetry = False
         provider: Any = {"provider": RULES.partition("/")[0], "custom_handler": RuleModel()}
         litellm.custom_provider_map = [provider]
 
+    def _route(self, purpose: str) -> tuple[str, str | None]:
+        """The model for *purpose* and where its API answers; None is the provider's own place."""
+        route = None if self._model else self._routes.route(purpose)
+        return (route.model, route.endpoint) if route else (self._model or RULES, None)
+
     async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
         """One completion. Raises Unreachable."""
+        model, endpoint = self._route(request.purpose)
         schema = {"name": request.purpose.replace("/", "_"), "schema": request.result_schema}
         try:
             answer = await self._litellm.acompletion(
-                model=self._model,
+                model=model,
+                api_base=endpoint,
                 messages=[
                     {"role": "system", "content": prompt},
                     {"role": "user", "content": json.dumps(request.inputs, ensure_ascii=False)},
@@ -55,6 +66,6 @@ class LiteLLMModels:
                 drop_params=True,
             )
         except self._litellm.exceptions.OpenAIError as error:
-            raise Unreachable("the model", f"`{self._model}`", type(error).__name__) from error
+            raise Unreachable("the model", f"`{model}`", type(error).__name__) from error
         text = answer.choices[0].message.content or ""
-        return ModelAnswer(text=text, model=self._model, rule_based=self._model.startswith(RULES.partition("/")[0]))
+        return ModelAnswer(text=text, model=model, rule_based=model.startswith(RULES.partition("/")[0]))

@@ -11,7 +11,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from approvals.signed import Signed
-from audit.record import MissionRecord
+from audit.record import MissionRecord, Started
 from policies.action import Action
 from policies.catalogue import Integration
 from policies.contract import Contract
@@ -47,6 +47,13 @@ class Histories(Protocol):
 
     async def snapshot(self, mission_id: str, run_id: str) -> Snapshot:
         """The run now. Raises Unreachable."""
+
+
+class Starts(Protocol):
+    """How runs began, from the server."""
+
+    async def read(self, mission_id: str, run_id: str) -> Started:
+        """The run's start. Raises Unreachable, NotAMissionError: there is no start that this process can read."""
 
 
 @dataclass(frozen=True)

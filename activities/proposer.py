@@ -230,7 +230,7 @@ def _meetable(found: Grounds, requirement: Requirement, asked: _Asked) -> Findin
 
 def _can_sign(person: Person, requirement: Requirement, now: datetime) -> bool:
     """Whether *person* could give a decision of the assurance that is asked for."""
-    attested = requirement.assurance is Assurance.ATTESTED and bool(person.principals)
+    attested = requirement.assurance is Assurance.ATTESTED and bool(person.principals or person.subjects)
     return attested or any(key.trouble(now) is None for key in person.keys)
 
 

@@ -1,17 +1,23 @@
-"""The activity of the read worker: one read of one integration, within the mission type's scope."""
+"""
+The activity of the read worker: one read of one integration, within the scope of the mission that asks.
+
+Which mission that is, who owns it and what it was started for comes from the run's first event, as the server has it.
+"""
 
 from __future__ import annotations
 
 from pydantic import JsonValue
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.actions import action_of, effect_of
 from activities.edge import here, mapped
 from activities.errors import NotPermitted
 from activities.heartbeat import beating
-from activities.ports import Tokens, Tools
-from policies.action import Action, MissionRef, Principals
+from activities.ports import Starts, Tokens, Tools
+from audit.errors import AuditError
+from audit.judgement import acting_for
+from audit.record import Started
+from policies.action import Action, MissionRef
 from policies.bundle import Bundle
 from policies.catalogue import Effect
 from policies.model import Recorded
@@ -36,8 +42,9 @@ class ReadResult(Recorded):
 class ReadActivities:
     """Runs on task queue `reads`, with read-scoped credentials and no others."""
 
-    def __init__(self, bundle: Bundle, tools: Tools, tokens: Tokens) -> None:
+    def __init__(self, bundle: Bundle, starts: Starts, tools: Tools, tokens: Tokens) -> None:
         self._bundle = bundle
+        self._starts = starts
         self._tools = tools
         self._tokens = tokens
 
@@ -54,10 +61,14 @@ class ReadActivities:
                 return await self._read(request)
 
     async def _read(self, request: ReadRequest) -> ReadResult:
-        action = self._action(request)
-        ruling = self._bundle.rule(action, Principals(), self._bundle.directory)
+        started = await self._started()
+        action = self._action(request, started.mission)
+        # As the server says, never as the request says: whose mission asks, and what it was started for.
+        principals, _ = acting_for(started, self._bundle.directory)
+        ruling = self._bundle.rule(action, principals, self._bundle.directory)
         if ruling.outcome is not Outcome.ALLOW:
-            raise NotPermitted("; ".join(ruling.reasons()) or f"`{action.operation}` needs people's say-so")
+            asks = f"`{action.operation}` with these arguments needs people's say-so; ask for it with `self.commit`"
+            raise NotPermitted("; ".join(ruling.reasons()) or asks)
         integration = self._bundle.catalogue.integrations[action.integration]
         scope = integration.operations[action.tool].scope or ""
         token = await self._tokens.for_scope(integration, scope)
@@ -68,24 +79,18 @@ class ReadActivities:
             answer = await session.call(action.tool, dict(action.arguments), {})
         return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed)
 
-    def _action(self, request: ReadRequest) -> Action:
+    async def _started(self) -> Started:
+        where = here()
+        try:
+            return await self._starts.read(where.mission_id, where.run_id)
+        except AuditError as error:
+            raise NotPermitted(f"nothing is read for a mission whose start cannot be read: {error}") from error
+
+    def _action(self, request: ReadRequest, mission: MissionRef) -> Action:
         catalogue = self._bundle.catalogue
         if effect_of(catalogue, request.operation) is Effect.COMMIT:
             raise NotPermitted(f"`{request.operation}` changes state; it leaves only through `self.commit` and the gate")
-        action = action_of(catalogue, _mission(), step="read", operation=request.operation, arguments=request.arguments)
+        action = action_of(catalogue, mission, step="read", operation=request.operation, arguments=request.arguments)
         if isinstance(action, Finding):
             raise NotPermitted(action.words)
         return action
-
-
-def _mission() -> MissionRef:
-    where, mission_type = here(), activity.info().workflow_type
-    if mission_type is None:
-        raise ApplicationError("this activity answers missions only", type="OutsideMission", non_retryable=True)
-    return MissionRef(
-        namespace=where.namespace,
-        mission_type=mission_type,
-        mission_id=where.mission_id,
-        run_id=where.run_id,
-        first_execution_run_id=where.run_id,
-    )

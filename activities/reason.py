@@ -19,11 +19,10 @@ from activities.heartbeat import beating
 from policies.bundle import NOTHING_ELSE
 from policies.canonical import parse
 from policies.errors import CanonicalError
+from policies.expansion import endless
 from policies.model import Recorded
 
 MAX_SCHEMA = 64 * 1024
-MAX_NODES = 5000
-"""So many places a schema may have once every reference in it is followed; one that refers to itself has no end of them."""
 MAX_ANSWER = 64 * 1024
 PROMPTS = Path(__file__).parent / "prompts"
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
@@ -103,29 +102,9 @@ def _check_schema(schema: dict[str, JsonValue]) -> None:
     """A mission names the shape it wants; it does not make this worker fetch, or work for ever."""
     text = json.dumps(schema)
     outside = [ref for ref in re.findall(r'"\$(?:dynamicR|r)ef": "([^"]*)"', text) if not ref.startswith("#")]
-    if outside or '"pattern' in text or len(text) > MAX_SCHEMA or _endless(schema):
+    if outside or '"pattern' in text or len(text) > MAX_SCHEMA or endless(schema):
         words = "the result schema refers elsewhere or to itself, holds patterns, or is too large"
         raise ApplicationError(words, type="UnfitSchema", non_retryable=True)
-
-
-def _endless(schema: JsonValue) -> bool:
-    """Whether a walk through *schema* that follows its references has more than MAX_NODES places, or no end."""
-    todo, places = [schema], 0
-    while todo and places <= MAX_NODES:
-        node, places = todo.pop(), places + 1
-        match node:
-            case list():
-                todo += node
-            case dict():
-                todo += node.values()
-                todo += [_named(ref, schema) for key, ref in node.items() if key in ("$ref", "$dynamicRef")]
-    return places > MAX_NODES
-
-
-def _named(ref: JsonValue, schema: JsonValue) -> JsonValue:
-    for part in str(ref).removeprefix("#").split("/")[1:]:
-        schema = schema.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(schema, dict) else None
-    return schema
 
 
 def _shaped(answer: ModelAnswer, schema: dict[str, JsonValue]) -> JsonValue:

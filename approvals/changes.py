@@ -1,4 +1,4 @@
-"""What changes between two bundles: answers to scenarios, policies, integrations and operations, people, services, gates."""
+"""What changes between two bundles: answers to scenarios, policies, integrations and operations, who is who, models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Change(Recorded):
     """One thing that is not what it was. `old` is None for what was added, `new` for what was removed."""
 
     kind: str
-    """`scenario`, `policy`, `integration`, `operation`, `person`, `service` or `gate`."""
+    """`scenario`, `policy`, `integration`, `operation`, `person`, `service`, `gate`, `sign-in` or `route`."""
     name: str
     what: str
     """Which part of it: `ruling`, `resolution`, `scope`; empty for the whole."""
@@ -37,6 +37,8 @@ def changes(old: Bundle, new: Bundle, make_key: Callable[[str], Signer]) -> tupl
         *_compared("person", _people(old), _people(new)),
         *_compared("service", _services(old), _services(new)),
         *_compared("gate", _gates(old), _gates(new)),
+        *_compared("sign-in", _sign_in(old), _sign_in(new)),
+        *_compared("route", _routes(old), _routes(new)),
     )
 
 
@@ -96,7 +98,12 @@ def _rewritten(old: Bundle, new: Bundle) -> Iterator[Change]:
 def _servers(bundle: Bundle) -> Parts:
     issuer = {"the token issuer": {"url": bundle.catalogue.issuer}}
     return issuer | {
-        name: {"url": entry.url, "resource": entry.resource, "describe_scope": entry.describe_scope or ""}
+        name: {
+            "url": entry.url,
+            "transport": entry.transport,
+            "resource": entry.resource,
+            "describe_scope": entry.describe_scope or "",
+        }
         for name, entry in bundle.catalogue.integrations.items()
     }
 
@@ -121,6 +128,7 @@ def _people(bundle: Bundle) -> Parts:
             "groups": ", ".join(person.groups),
             "keys": _keys(person.keys),
             "principals": ", ".join(person.principals),
+            "subjects": ", ".join(person.subjects),
         }
         for who, person in bundle.directory.people.items()
     }
@@ -132,6 +140,18 @@ def _services(bundle: Bundle) -> Parts:
 
 def _gates(bundle: Bundle) -> Parts:
     return {key.kid: {"key": _keys([key])} for key in bundle.directory.gates}
+
+
+def _sign_in(bundle: Bundle) -> Parts:
+    oidc = bundle.directory.oidc
+    return {} if oidc is None else {"oidc": {"issuer": oidc.issuer, "principal_type": oidc.principal_type}}
+
+
+def _routes(bundle: Bundle) -> Parts:
+    return {
+        purpose: {"model": route.model, "endpoint": route.endpoint or "", "perimeter": route.perimeter}
+        for purpose, route in bundle.models.routes.items()
+    }
 
 
 def _keys(keys: Iterable[PublicKey]) -> str:

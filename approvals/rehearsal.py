@@ -23,7 +23,7 @@ from approvals.jws import Signer
 from approvals.proposal import Proposal
 from approvals.resolution import Resolution, resolve
 from approvals.signed import Kind
-from policies.action import Action, MissionRef, Principals
+from policies.action import Action, MissionRef, Principals, scope_of
 from policies.bundle import Bundle
 from policies.canonical import Digest, canonical, digest
 from policies.directory import Directory
@@ -160,7 +160,8 @@ def action_of(operation: str, mission_type: str, arguments: Mapping[str, object]
 
 
 def _acted(scenario: ActionScenario, stage: Stage) -> Played:
-    principals = Principals(owner=scenario.owner, on_behalf_of=scenario.on_behalf_of)
+    scope = scope_of(scenario.input)
+    principals = Principals(owner=scenario.owner, on_behalf_of=scenario.on_behalf_of, scope=scope)
     action = action_of(scenario.operation, scenario.mission, scenario.arguments, stage.bundle)
     ruling = stage.bundle.rule(action, principals, stage.directory)
     docket = proposed(action, principals, ruling, stage) if ruling.outcome is Outcome.GATE else None

@@ -26,8 +26,8 @@ from approvals.proposal import Proposal
 from approvals.resolution import Resolution, State, resolve
 from approvals.settlement import USED, Claim, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, opened
-from audit.record import Entry, MissionRecord
-from policies.action import Principals
+from audit.record import Entry, MissionRecord, Started
+from policies.action import Principals, scope_of
 from policies.bundle import Bundle
 from policies.canonical import Digest, parse
 from policies.directory import Directory
@@ -200,9 +200,14 @@ def open_proposals(record: MissionRecord, law: Law, now: datetime) -> tuple[Foun
 
 def principals_of(record: MissionRecord, directory: Directory) -> tuple[Principals, str | None]:
     """Whom the mission acts for, as its signed start proves, and why nobody could be named (None when somebody was)."""
-    started = record.started
+    return acting_for(record.started, directory)
+
+
+def acting_for(started: Started, directory: Directory) -> tuple[Principals, str | None]:
+    """The answer of `principals_of`, from the start alone."""
+    scope = scope_of(started.input)
     if started.signed_start is None:
-        return Principals(), "the start was not signed"
+        return Principals(scope=scope), "the start was not signed"
     try:
         expected = start.Start(
             namespace=started.mission.namespace,
@@ -215,8 +220,8 @@ def principals_of(record: MissionRecord, directory: Directory) -> tuple[Principa
         )
         owner, on_behalf_of = start.owner(started.signed_start, expected, started.at, directory)
     except (SignatureError, CanonicalError) as error:
-        return Principals(), f"the start {error}"
-    return Principals(owner=owner, on_behalf_of=on_behalf_of), None
+        return Principals(scope=scope), f"the start {error}"
+    return Principals(owner=owner, on_behalf_of=on_behalf_of, scope=scope), None
 
 
 def reset_trouble(record: MissionRecord) -> str | None:
@@ -313,7 +318,9 @@ def _card(question: Question) -> str | None:
 
 def _owner(question: Question) -> str | None:
     principals, trouble = principals_of(question.record, question.law.directory)
-    if principals == question.proposal.principals:
+    # Not the scope: proposals made before there was one have none, and the ruling takes today's.
+    frozen = question.proposal.principals
+    if (principals.owner, principals.on_behalf_of) == (frozen.owner, frozen.on_behalf_of):
         return None
     return f"the mission's owner can no longer be proven: {trouble}" if trouble else "the mission's owner is another now"
 
@@ -328,7 +335,8 @@ def _start(question: Question) -> str | None:
 
 def _ruling(question: Question) -> str | None:
     proposal, law = question.proposal, question.law
-    ruling = law.bundle.rule(proposal.actions[question.item], proposal.principals, law.directory)
+    principals, _ = principals_of(question.record, law.directory)
+    ruling = law.bundle.rule(proposal.actions[question.item], principals, law.directory)
     if ruling.outcome is not Outcome.GATE or ruling.requirement is None:
         return "; ".join(ruling.reasons()) or "policy no longer gates this action"
     return stricter(ruling.requirement, proposal.requirement) or batch_trouble(proposal.actions, ruling.requirement.batch)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+import json
 
-from policies.canonical import Digest, digest
+from pydantic import Field, JsonValue
+
+from policies.canonical import MAX_INTEGER, Digest, digest
 from policies.model import Recorded
 
 MAX_ARGUMENTS = 8 * 1024
 """Bytes of arguments that a proposal may carry: they travel in a token request and in a token, and servers bound both."""
+
+MAX_SCOPE = 50
+MAX_SCOPE_TEXT = 500
+"""Characters."""
 
 
 class MissionRef(Recorded):
@@ -49,3 +55,27 @@ class Principals(Recorded):
 
     owner: str | None = None
     on_behalf_of: str | None = None
+    scope: dict[str, str] = Field(default_factory=dict)
+    """What the mission was started for; see `scope_of`. Proven by the signed start, so only as good as `owner`."""
+
+
+def scope_of(given: JsonValue) -> dict[str, str]:
+    """
+    The top-level values of a mission's input as text, by name: strings as they are, integers and booleans as JSON.
+
+    What is nested, not whole, null, or longer than MAX_SCOPE_TEXT is left out: a policy that asks for it finds nothing. An
+    input of more than MAX_SCOPE such values has no scope at all, so that no order of keys decides which of them count.
+    """
+    texts = {name: _text(value) for name, value in given.items()} if isinstance(given, dict) else {}
+    scope = {name: text for name, text in texts.items() if text is not None and len(name) <= MAX_SCOPE_TEXT}
+    return scope if len(scope) <= MAX_SCOPE else {}
+
+
+def _text(value: JsonValue) -> str | None:
+    match value:
+        case str():
+            return value if len(value) <= MAX_SCOPE_TEXT else None
+        case bool() | int():
+            # Longer than any integer that has a single form, and Python refuses to write the longest.
+            return json.dumps(value) if abs(value) <= MAX_INTEGER else None
+    return None

@@ -15,6 +15,7 @@ from policies.catalogue import Catalogue, Effect
 from policies.contract import Contract
 from policies.directory import Directory
 from policies.errors import CanonicalError
+from policies.routes import NO_ROUTES, Routes
 from policies.rulebook import Rulebook
 from policies.ruling import Finding, Outcome, Ruling
 from policies.scenario import Scenario
@@ -35,6 +36,9 @@ class Bundle:
     rulebook: Rulebook
     scenarios: tuple[Scenario, ...] = ()
     """What this bundle is expected to answer; see `approvals.rehearsal`. It decides nothing."""
+
+    models: Routes = NO_ROUTES
+    """Which model answers which purpose, for the reason worker. It decides nothing."""
 
     def rule(self, action: Action, principals: Principals, directory: Directory) -> Ruling:
         """Policy's answer for *action*. Whatever cannot be judged is forbidden, with every reason that was found."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -61,7 +61,9 @@ class Integration(Written):
     """One MCP server."""
 
     url: str
-    """Where it answers (streamable HTTP). Part of every action's digest: another endpoint is another action."""
+    """Where it answers. Part of every action's digest: another endpoint is another action."""
+    transport: Literal["streamable-http"] = "streamable-http"
+    """How it is spoken to."""
     resource: str
     """RFC 8707 resource indicator its tokens are bound to."""
     describe_scope: str | None = None

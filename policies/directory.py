@@ -20,6 +20,8 @@ class Person(Written):
     keys: tuple[PublicKey, ...] = ()
     principals: tuple[str, ...] = ()
     """`type:name` of Temporal principals that are this person, for attested decisions."""
+    subjects: tuple[str, ...] = ()
+    """`sub` claims of this person at the directory's OIDC issuer; each is a principal as `principal_type:subject`."""
 
 
 class Service(Written):
@@ -29,12 +31,22 @@ class Service(Written):
     keys: tuple[PublicKey, ...] = ()
 
 
+class Oidc(Written):
+    """Where people sign in, and what the Temporal server calls whom it knows from there."""
+
+    issuer: str = Field(min_length=1)
+    """The `iss` claim. Which issuers a Temporal server believes is set there; this says whose subjects are listed here."""
+    principal_type: str = Field(pattern="^[^:]+$")
+    """The type of the principals that the server stamps for people of this issuer."""
+
+
 class Directory(Written):
     """Everyone the gate can name. Key ids are unique across people, services and gates."""
 
     groups: tuple[str, ...]
     people: dict[str, Person]
     services: dict[str, Service] = Field(default_factory=dict)
+    oidc: Oidc | None = None
     gates: tuple[PublicKey, ...] = ()
 
     @model_validator(mode="after")
@@ -53,7 +65,12 @@ class Directory(Written):
             raise ValueError(f"gate key `{dated[0]}` has dates; a gate key is good until it is `revoked`")
         # The same key under two names would let one person fill two rules.
         self._unique("key", [key.x for key in self._keys()])
-        self._unique("principal", [p for person in self.people.values() for p in person.principals])
+        subjects = [subject for person in self.people.values() for subject in person.subjects]
+        if subjects and self.oidc is None:
+            raise ValueError(f"subject `{subjects[0]}` has no meaning without `oidc`, which names its issuer")
+        if not all(subjects):
+            raise ValueError("a subject is empty")
+        self._unique("principal", [p for person in self.people.values() for p in self.principals_of(person)])
         return self
 
     @cached_property
@@ -86,4 +103,10 @@ class Directory(Written):
 
     def person_of(self, principal: str) -> str | None:
         """The person whom the Temporal principal `type:name` is, or None."""
-        return next((who for who, person in self.people.items() if principal in person.principals), None)
+        return next((who for who, person in self.people.items() if principal in self.principals_of(person)), None)
+
+    def principals_of(self, person: Person) -> tuple[str, ...]:
+        """Every Temporal principal `type:name` that is *person*: those listed, and one for each subject."""
+        if self.oidc is None:
+            return person.principals
+        return (*person.principals, *(f"{self.oidc.principal_type}:{subject}" for subject in person.subjects))

@@ -1,8 +1,8 @@
 """
 Loads a bundle from its directory: the only IO in `policies/`.
 
-`*.cedar`, `integrations.yaml`, `directory.yaml`, `contracts/*.json` and, if there, `scenarios.yaml`. Every file counts into the
-digest. A bundle that is not wholly understood does not load; there is no partial bundle.
+`*.cedar`, `integrations.yaml`, `directory.yaml`, `contracts/*.json` and, if there, `models.yaml` and `scenarios.yaml`. Every
+file counts into the digest. A bundle that is not wholly understood does not load; there is no partial bundle.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from policies.bundle import Bundle
@@ -20,11 +19,16 @@ from policies.canonical import Digest, parse
 from policies.catalogue import Catalogue, Effect
 from policies.contract import Contract
 from policies.directory import Directory
+from policies.document import MAX_CHARACTERS, read_document
 from policies.errors import BundleError, PolicyError
+from policies.expansion import MAX_PLACES, endless
+from policies.routes import Routes
 from policies.rulebook import Rulebook
 from policies.scenario import Scenario, read
 
 _Model = TypeVar("_Model", bound=BaseModel)
+MAX_BYTES = MAX_CHARACTERS
+"""Of each file."""
 
 
 def shipped() -> Path:
@@ -50,8 +54,9 @@ def load(root: Path) -> Bundle:
         digest=_digest(root),
         catalogue=catalogue,
         directory=directory,
-        rulebook=Rulebook(text, catalogue, directory.groups),
+        rulebook=Rulebook(text, catalogue, directory),
         scenarios=_scenarios(root, catalogue, directory),
+        models=load_routes(root),
     )
 
 
@@ -66,6 +71,17 @@ def load_directory(root: Path, text: str | None = None) -> Directory:
         BundleError: Missing, unreadable or not coherent.
     """
     return _model(root / "directory.yaml", Directory, text)
+
+
+def load_routes(root: Path) -> Routes:
+    """
+    The model routes alone; none where there is no `models.yaml`.
+
+    Raises:
+        BundleError: Unreadable or not coherent.
+    """
+    path = root / "models.yaml"
+    return _model(path, Routes) if path.exists() else Routes()
 
 
 def load_catalogue(root: Path) -> Catalogue:
@@ -120,11 +136,16 @@ def _contracts(path: Path) -> tuple[Contract, ...]:
         listed = parse(read_text(path))
         if not isinstance(listed, list):
             raise BundleError(f"`{path.name}`", "is not a list of contracts")
-        return tuple(Contract.model_validate(item) for item in listed)
+        contracts = tuple(Contract.model_validate(item) for item in listed)
     except ValidationError as error:
         raise BundleError(f"`{path.name}`", _first(error)) from error
     except PolicyError as error:
         raise BundleError(f"`{path.name}`", str(error)) from error
+    for contract in contracts:
+        if endless(contract.input_schema):
+            words = f"the input schema of `{contract.name}` refers to itself, or has more than {MAX_PLACES} places"
+            raise BundleError(f"`{path.name}`", words)
+    return contracts
 
 
 def _model(path: Path, kind: type[_Model], text: str | None = None) -> _Model:
@@ -135,32 +156,17 @@ def _model(path: Path, kind: type[_Model], text: str | None = None) -> _Model:
 
 
 def _yaml(path: Path, text: str | None = None) -> object:
-    try:
-        content: object = yaml.load(read_text(path) if text is None else text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        # Deep nesting ends in a RecursionError, a date that no calendar knows in a ValueError.
-        raise BundleError(f"`{path.name}`", f"is not YAML ({error})".replace("\n", " ")) from error
-    return content
-
-
-class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A safe loader that refuses a key given twice: PyYAML keeps the last, and a reviewer sees the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        if not all(isinstance(key, str) for key in keys):
-            raise yaml.YAMLError(f"a key in line {node.start_mark.line + 1} is not plain text")
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.YAMLError(f"key `{twice[0]}` is given twice in line {node.start_mark.line + 1}")
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return mapping
+    return read_document(path.name, read_text(path) if text is None else text)
 
 
 def read_text(path: Path) -> str:
-    """The text of *path*. Raises BundleError."""
+    """The text of *path*, no more of it than anything here may hold. Raises BundleError."""
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise BundleError(f"`{path}`", f"is larger than {MAX_BYTES} bytes; split it or take out what is not needed")
+        return content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise BundleError(f"`{path}`", f"cannot be read ({reason})") from error
@@ -168,7 +174,7 @@ def read_text(path: Path) -> str:
 
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"][:20])
     return f"`{where}`: {first['msg']}" if where else str(first["msg"])
 
 

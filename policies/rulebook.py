@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,10 @@ import cedarpy
 from policies.action import Action, Principals
 from policies.catalogue import Catalogue, Effect
 from policies.directory import Directory
+from policies.egress import check_egress
 from policies.errors import BundleError
 from policies.notation import REQUIRING, requirement
+from policies.references import check_references
 from policies.requirement import Requirement
 from policies.ruling import Finding
 from policies.schema import ArgumentError, CedarSchema
@@ -61,20 +63,21 @@ class _Policy:
 class Rulebook:
     """All Cedar policies of a bundle."""
 
-    def __init__(self, text: str, catalogue: Catalogue, groups: tuple[str, ...]) -> None:
+    def __init__(self, text: str, catalogue: Catalogue, directory: Directory) -> None:
         """
         Args:
             text: All policy files, concatenated.
-            groups: The groups that rules may name.
+            directory: The groups and people that policies may name; who they are is asked anew with each question.
 
         Raises:
-            BundleError: Not valid under the schema, an unknown annotation or group, or a commit without `@requires`.
+            BundleError: Not valid under the schema, an unknown annotation, group, person or integration, or a commit
+                without `@requires`.
         """
         self.text = text
         _check_size(text)
         self._schema = CedarSchema(catalogue.contracts)
         self._commits = catalogue.names(Effect.COMMIT)
-        self._groups = groups
+        self._groups = directory.groups
         self._known: tuple[Directory, cedarpy.Entities] | None = None
         try:
             parsed = json.loads(cedarpy.policies_to_json_str(text))
@@ -88,6 +91,8 @@ class Rulebook:
             raise BundleError("policies", "; ".join(str(error) for error in valid.errors))
         if parsed.get("templates"):
             raise BundleError("policies", "templates are not supported; write the policy out")
+        check_references(parsed["staticPolicies"], _nameable(catalogue, directory))
+        check_egress(parsed["staticPolicies"], catalogue.names(Effect.EGRESS))
         self._policies = {key: self._read(spec) for key, spec in parsed["staticPolicies"].items()}
         self._check_ids()
 
@@ -98,6 +103,7 @@ class Rulebook:
         except ArgumentError as error:
             return Permission(Finding(check="policy", holds=False, words=f"the arguments cannot be judged: {error}"))
         mission = _entity("Mission", action.mission.mission_id, {"type": action.mission.mission_type} | _people_of(principals))
+        mission["tags"] = dict(principals.scope)
         request = {
             "principal": mission["uid"],
             "action": {"type": "Action", "id": action.operation},
@@ -215,6 +221,12 @@ def _joined(policies: list[_Policy]) -> Requirement | None:
 def _entity(kind: str, name: str, attributes: dict[str, Any], groups: tuple[str, ...] = ()) -> dict[str, Any]:
     parents = [{"type": "Group", "id": group} for group in groups]
     return {"uid": {"type": kind, "id": name}, "attrs": attributes, "parents": parents}
+
+
+def _nameable(catalogue: Catalogue, directory: Directory) -> dict[str, Collection[str]]:
+    """The entities that policies may name, by type."""
+    people = directory.people.keys() | directory.services.keys()
+    return {"Group": directory.groups, "Person": people, "Integration": catalogue.integrations.keys()}
 
 
 def _people_of(principals: Principals) -> dict[str, Any]:

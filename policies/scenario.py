@@ -102,6 +102,8 @@ class ActionScenario(Written):
     owner: str | None = None
     """Absent is unknown: nobody could prove who started it."""
     on_behalf_of: str | None = None
+    input: Arguments = Field(default_factory=dict)
+    """What the mission was started with: its scope."""
     operation: str
     arguments: Arguments
     decisions: tuple[Said, ...] = ()

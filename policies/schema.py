@@ -26,7 +26,7 @@ namespace Sayso {
   entity Group;
   entity Person in [Group];
   @mcp_principal
-  entity Mission = { "type": String, "owner"?: Person, "on_behalf_of"?: Person };
+  entity Mission = { "type": String, "owner"?: Person, "on_behalf_of"?: Person } tags String;
   @mcp_resource
   entity Integration;
   entity MissionType;
@@ -64,7 +64,10 @@ class CedarSchema:
             raise BundleError("contracts", f"no Cedar schema can be made from them ({generated['error']})")
         self._parts = _plain_names(json.loads(generated["schemaJson"]), set(contracts))
         self.text = json.dumps(self._parts)
-        self.handle = cedarpy.Schema.from_json_str(self.text)
+        try:
+            self.handle = cedarpy.Schema.from_json_str(self.text)
+        except ValueError as error:
+            raise BundleError("contracts", f"no Cedar schema can be made from them ({error})") from error
 
     def context(self, operation: str, arguments: Mapping[str, JsonValue]) -> dict[str, Any]:
         """

@@ -27,7 +27,7 @@ from activities.case import idempotency_key
 from activities.commit import CommitActivities
 from activities.directories import FileDirectories
 from activities.gate import PATIENCE, Gate, Ports
-from activities.histories import ServerHistories
+from activities.histories import ServerHistories, ServerStarts
 from activities.mcp_tools import McpTools
 from activities.models import LiteLLMModels
 from activities.observe import observe
@@ -241,7 +241,7 @@ class World:
                 content: dict[str, Any] = {"workflows": [RefundMission], "activities": [observe], "max_cached_workflows": 0}
                 return Worker(self.client, task_queue=queue or QUEUE, **content, **how)
             case "read":
-                reads = ReadActivities(self.bundle, McpTools(), self.reader)
+                reads = ReadActivities(self.bundle, ServerStarts(self.client), McpTools(), self.reader)
                 return Worker(self.client, task_queue=queue or READS, activities=[reads.read], **how)
             case "reason":
                 reasoning = ReasonActivities(LiteLLMModels(None))

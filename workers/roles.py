@@ -58,7 +58,7 @@ def _content(role: Role, client: Client, settings: Settings) -> tuple[Sequence[t
         case Role.REASON:
             return _reason(settings)
         case Role.READ:
-            return _read(settings)
+            return _read(client, settings)
         case Role.COMMIT:
             return _commit(client, settings)
         case _:
@@ -75,18 +75,22 @@ def _mission() -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
 def _reason(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
     from activities.models import LiteLLMModels
     from activities.reason import ReasonActivities
+    from policies.load import load_routes
+    from policies.routes import NO_ROUTES
 
-    return [], [ReasonActivities(LiteLLMModels(settings.model)).reason]
+    routes = load_routes(settings.policies) if settings.policies else NO_ROUTES
+    return [], [ReasonActivities(LiteLLMModels(settings.model, routes)).reason]
 
 
-def _read(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+def _read(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+    from activities.histories import ServerStarts
     from activities.mcp_tools import McpTools
     from activities.read import ReadActivities
     from policies.load import load
 
     bundle = load(_given(settings.policies))
     tokens = _tokens(bundle.catalogue.issuer, _given(settings.read_client_file))
-    return [], [ReadActivities(bundle, McpTools(), tokens).read]
+    return [], [ReadActivities(bundle, ServerStarts(client), McpTools(), tokens).read]
 
 
 def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:

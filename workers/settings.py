@@ -6,10 +6,10 @@ Settings of a worker process, read once from its environment.
 | `TEMPORAL_ADDRESS`    | all               | Temporal frontend, `host:port`; else from Temporal's own config file |
 | `TEMPORAL_NAMESPACE`  | all               | namespace; else `default`                                            |
 | `SAYSO_LOG_LEVEL`     | all               | `debug`, `info`, `warning` or `error`; else `info`                   |
-| `SAYSO_POLICIES`      | read, commit      | directory of the policy bundle                                       |
+| `SAYSO_POLICIES`      | read, commit      | directory of the policy bundle; optional for reason: its model routes |
 | `SAYSO_CLIENT_FILE`   | read, commit      | JSON with the role's `client_id` and `client_secret` at the issuer   |
 | `SAYSO_GATE_KEY_FILE` | commit            | private JWK of the gate                                              |
-| `SAYSO_MODEL`         | reason, optional  | litellm model name; without it, plain rules answer and say so        |
+| `SAYSO_MODEL`         | reason, optional  | litellm model name; else the bundle's routes, else plain rules       |
 
 Secrets stay in files: no value here is one, so a message may quote it.
 """
@@ -86,7 +86,7 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
     both = Role.READ in roles and Role.COMMIT in roles
     values: dict[str, object] = {"address": address, "namespace": namespace}
     values["log_level"] = found.get("SAYSO_LOG_LEVEL", "info").lower()
-    if {Role.READ, Role.COMMIT} & set(roles):
+    if {Role.READ, Role.COMMIT} & set(roles) or (Role.REASON in roles and found.get("SAYSO_POLICIES")):
         values["policies"] = _path(found, "SAYSO_POLICIES", directory=True)
     if Role.READ in roles:
         values["read_client_file"] = _path(found, "SAYSO_READ_CLIENT_FILE" if both else "SAYSO_CLIENT_FILE")

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from approvals import card, checks
 from approvals.card import as_text, render
 from approvals.settlement import Receipt
-from approvals.signed import Kind, Signed, seal
+from approvals.signed import Kind, Signed, opened, seal
 from audit import judgement
 from audit.judgement import Found
 from policies.canonical import Digest
@@ -162,10 +162,9 @@ async def test_batch_with_another_item_pays_where_digests_are_believed(
 ) -> None:
     """Three defences out: the gate's signature over the body, the card, and the trail that the approver signed over."""
     digest = await altered(bench, "changed")
-    genuine = judgement.opened
 
     def believing(signed: Signed, kind: Kind, key_of: Any) -> Any:
-        return signed.body if kind is Kind.PROPOSAL else genuine(signed, kind, key_of)
+        return signed.body if kind is Kind.PROPOSAL else opened(signed, kind, key_of)
 
     monkeypatch.setattr(judgement, "opened", believing)
     without(judgement.CHECKS, "card")

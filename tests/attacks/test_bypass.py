@@ -28,6 +28,7 @@ from policies.load import load
 from tests.conftest import Without
 from tests.fakes.bench import REFUND, SMALL, Bench
 from tests.fakes.kit import Kit, edit_yaml, in_file
+from tests.fakes.ports import FakeStarts
 
 
 def believed(signed: Signed, kind: Kind, key_of: object) -> dict[str, JsonValue]:
@@ -102,13 +103,15 @@ async def test_copied_proposal_is_paid_where_run_and_trail_are_not_compared(benc
 
 def reader(bench: Bench) -> ReadActivities:
     """The activity of the read worker, on the bench's fakes."""
-    return ReadActivities(bench.bundle, bench.tools, bench.tokens)
+    return ReadActivities(bench.bundle, FakeStarts(bench.histories), bench.tools, bench.tokens)
 
 
 async def read(bench: Bench, operation: str, arguments: dict[str, JsonValue] | None = None) -> ReadResult:
     """One read as a mission would ask for it."""
     environment = ActivityEnvironment()
-    environment.info = dataclasses.replace(environment.info, workflow_type="refund")
+    environment.info = dataclasses.replace(
+        environment.info, workflow_id=bench.mission.mission_id, workflow_run_id=bench.mission.run_id
+    )
     request = ReadRequest(operation=operation, arguments=arguments or SMALL)
     return await environment.run(reader(bench).read, request)
 

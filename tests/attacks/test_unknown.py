@@ -102,7 +102,11 @@ async def test_who_disagrees_with_a_retry_before_it_is_sent_stops_it(kit: Kit) -
     bench = plain(kit)
     await question(bench)
     bench.decide("sam", RETRY)
-    bench.tokens.during = lambda: bench.decide("lena", DONE) and None
+
+    def meanwhile() -> None:
+        bench.decide("lena", DONE)
+
+    bench.tokens.during = meanwhile
     assert (await bench.settle()).kind == "revoked"
     assert bench.paid == [4200]
 

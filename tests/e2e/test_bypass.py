@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from activities.commit import SettleRequest
 from activities.grounds import ProposeRequest
+from activities.histories import ServerStarts
 from activities.mcp_tools import McpTools
 from activities.ports import Here
 from activities.read import ReadActivities
@@ -148,7 +149,10 @@ async def test_read_worker_has_no_credential_that_pays(attacker: World, monkeypa
     open_bundle = dataclasses.replace(bundle, catalogue=catalogue)
     allow = Ruling(outcome=Outcome.ALLOW, findings=(), bundle=bundle.digest)
     monkeypatch.setattr(type(bundle), "rule", lambda *_: allow)
-    reads, queue = ReadActivities(open_bundle, McpTools(), attacker.reader), f"reads-{uuid4().hex}"
+    reads, queue = (
+        ReadActivities(open_bundle, ServerStarts(attacker.client), McpTools(), attacker.reader),
+        f"reads-{uuid4().hex}",
+    )
     mission = await hijacked(attacker)
     async with Worker(attacker.client, task_queue=queue, activities=[reads.read]):
         answer = await mission.call("read", {"operation": ISSUE, "arguments": mission.refund()}, queue)
@@ -188,7 +192,10 @@ async def test_operation_without_a_classification_is_gated(attacker: World) -> N
     payments = payments.model_copy(update={"operations": payments.operations | {"list_refunds": bare}})
     catalogue = bundle.catalogue.model_copy(update={"integrations": bundle.catalogue.integrations | {"payments": payments}})
     mission, unclassified = await hijacked(attacker), dataclasses.replace(bundle, catalogue=catalogue)
-    reads, queue = ReadActivities(unclassified, McpTools(), attacker.reader), f"reads-{uuid4().hex}"
+    reads, queue = (
+        ReadActivities(unclassified, ServerStarts(attacker.client), McpTools(), attacker.reader),
+        f"reads-{uuid4().hex}",
+    )
     asked = {"operation": "payments.list_refunds", "arguments": {"order_id": mission.order_id}}
     async with Worker(attacker.client, task_queue=queue, activities=[reads.read]):
         answer = await mission.call("read", asked, queue)

@@ -14,7 +14,8 @@ from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
 from activities.ports import Snapshot, ToolAnswer, Use
 from approvals.settlement import USED, Claim
 from approvals.signed import Signed
-from audit.record import MissionRecord
+from audit.errors import NotAMissionError
+from audit.record import MissionRecord, Started
 from policies.action import Action
 from policies.catalogue import Integration
 from policies.contract import Contract
@@ -48,6 +49,19 @@ class FakeHistories:
         run = self.runs[mission_id, run_id]
         in_flight = run.held_back > 0 or run.events[-1].event_type in _PENDING
         return Snapshot(open=run.open, task_in_flight=in_flight, length=len(run.events))
+
+
+@dataclass
+class FakeStarts:
+    """The starts of the runs in `histories`."""
+
+    histories: FakeHistories
+
+    async def read(self, mission_id: str, run_id: str) -> Started:
+        """The run's start."""
+        if (mission_id, run_id) not in self.histories.runs:
+            raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`")
+        return (await self.histories.read(mission_id, run_id)).started
 
 
 @dataclass

@@ -215,7 +215,7 @@ def test_explanation_says_what_nobody_could_meet(sayso: Sayso, options: tuple[st
     [
         ("payments.issue_refund", '{"order_id": "O"}', "'amount_minor' is a required property"),
         ("payments.wipe", "{}", "`payments.wipe` is not in the integrations catalogue"),
-        ("orders.get_case", '{"case_id": "C"}', "policy permits `orders.get_case`"),
+        ("orders.get_order", '{"order_id": "O"}', "policy permits `orders.get_order`"),
     ],
 )
 def test_forbidden_and_allowed_are_explained_too(sayso: Sayso, operation: str, given: str, words: str) -> None:
@@ -237,3 +237,14 @@ def test_wrong_question_is_wrong_use(sayso: Sayso, options: tuple[str, ...], wor
     """In one line."""
     answer = sayso("policy", "explain", "payments.issue_refund", "--mission", "refund", *options)
     assert (answer.code, answer.err.count("\n"), words in answer.err) == (2, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("began", "outcome"), [('{"case_id": "C"}', "allow"), ('{"case_id": "D"}', "forbid"), ("{}", "forbid")]
+)
+def test_ruling_is_explained_for_what_the_mission_was_started_with(sayso: Sayso, began: str, outcome: str) -> None:
+    """Its scope is told."""
+    asked = ["policy", "explain", "orders.get_case", "--mission", "refund", "--owner", "olga", "--input", '{"case_id": "C"}']
+    answer = sayso(*asked, "--mission-input", began, "--json")
+    assert (answer.code, answer.data["outcome"], answer.data["scope"]) == (0, outcome, json.loads(began))
+    assert sayso(*asked, "--mission-input", "[]").code == 2

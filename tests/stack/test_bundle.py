@@ -38,7 +38,7 @@ def rule(bundle: Bundle, operation: str, arguments: dict[str, JsonValue], missio
         contract=spec.contract,
         arguments=arguments,
     )
-    return bundle.rule(action, Principals(owner="olga"), bundle.directory)
+    return bundle.rule(action, Principals(owner="olga", scope={"case_id": "C"}), bundle.directory)
 
 
 async def test_pinned_contracts_are_what_the_servers_list(bundle: Bundle, tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_directory_is_what_was_read(kit: Kit, monkeypatch: pytest.MonkeyPatch) -
     root = kit.copy("read once", lambda root: None)
     edit_yaml(root / "directory.yaml", lambda content: content["people"].pop("fay"))
     reads: list[str] = []
-    for name in ("read_text", "read_bytes"):
+    for name in ("read_text", "read_bytes", "open"):
         monkeypatch.setattr(Path, name, _counting(getattr(Path, name), reads))
     directories = FileDirectories(root)
     assert "fay" not in directories.read().people and len(reads) == 1

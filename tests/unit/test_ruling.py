@@ -14,7 +14,7 @@ from policies.ruling import Ruling
 from tests.fakes.actions import REFUND, action, refund
 from tests.fakes.kit import Kit, in_file
 
-OLGA = Principals(owner="olga")
+OLGA = Principals(owner="olga", scope={"case_id": "CASE-1001"})
 
 
 def ruled(bundle: Bundle, **changes: JsonValue) -> Ruling:

@@ -12,6 +12,8 @@ from workers.cli.options import data_option, emit, json_option
 from workers.errors import WrongUse
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from approvals.checkup import Remark
     from approvals.explanation import Explanation
     from approvals.rehearsal import Played, Stage
@@ -90,6 +92,7 @@ def diff(old: Path, new: Path, as_json: bool) -> None:
 @click.argument("operation")
 @click.option("--mission", required=True, metavar="TYPE", help="The mission type that asks.")
 @click.option("--input", "given", required=True, metavar="JSON", help="The call's arguments: JSON, a file, or `-`.")
+@click.option("--mission-input", default=None, metavar="JSON", help="What the mission was started with: its scope.")
 @click.option("--owner", default=None, metavar="WHO", help="Who started the mission; else nobody knows.")
 @click.option("--on-behalf-of", default=None, metavar="WHO", help="Whom it acts for.")
 @policies_option
@@ -107,19 +110,27 @@ def _explained(stage: Stage, operation: str, asked: dict[str, str | None]) -> Ex
     from approvals.display import visible
     from approvals.explanation import explain as explained
     from approvals.rehearsal import action_of
-    from policies.action import Principals
-    from policies.canonical import settled
-    from workers.cli.given import json_of, text_of
+    from policies.action import Principals, scope_of
 
-    value = settled(json_of(*text_of(asked["given"] or "")))
-    if not isinstance(value, dict):
-        raise WrongUse("the input is not a JSON object of arguments")
+    value = _object(asked["given"] or "", "the input is not a JSON object of arguments")
+    began = _object(asked["mission_input"] or "{}", "the mission's input is not a JSON object")
     known = stage.directory.people.keys() | stage.directory.services.keys()
     for who in (asked["owner"], asked["on_behalf_of"]):
         if who is not None and who not in known:
             raise WrongUse(f"`{visible(who)}` is not in the directory; there is {visible(', '.join(sorted(known)))}")
     action = action_of(operation, asked["mission"] or "", value, stage.bundle)
-    return explained(action, Principals(owner=asked["owner"], on_behalf_of=asked["on_behalf_of"]), stage)
+    principals = Principals(owner=asked["owner"], on_behalf_of=asked["on_behalf_of"], scope=scope_of(began))
+    return explained(action, principals, stage)
+
+
+def _object(given: str, trouble: str) -> dict[str, JsonValue]:
+    from policies.canonical import settled
+    from workers.cli.given import json_of, text_of
+
+    value = settled(json_of(*text_of(given)))
+    if not isinstance(value, dict):
+        raise WrongUse(trouble)
+    return value
 
 
 def _checked(root: Path) -> tuple[Bundle | None, tuple[Remark, ...]]:

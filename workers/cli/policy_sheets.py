@@ -86,6 +86,7 @@ def explain_data(found: Explanation) -> dict[str, Any]:
         "arguments": found.action.arguments,
         "owner": found.principals.owner,
         "on_behalf_of": found.principals.on_behalf_of,
+        "scope": found.principals.scope,
         "outcome": str(found.ruling.outcome),
         "findings": [finding.model_dump(mode="json") for finding in found.ruling.findings],
         "policies": [{"name": each.name, "effect": each.effect, "text": each.text} for each in found.policies],
@@ -131,7 +132,16 @@ def _sign(change: Change) -> str:
 
 def _whose(found: Explanation) -> str:
     owner = f"owned by {visible(found.principals.owner)}" if found.principals.owner else "owned by nobody known"
-    return owner + (f", on behalf of {visible(found.principals.on_behalf_of)}" if found.principals.on_behalf_of else "")
+    return (
+        owner
+        + (f", on behalf of {visible(found.principals.on_behalf_of)}" if found.principals.on_behalf_of else "")
+        + _scope(found)
+    )
+
+
+def _scope(found: Explanation) -> str:
+    scope = found.principals.scope
+    return f", for {visible_json(dict(scope))}" if scope else ""
 
 
 def _finding(finding: Finding) -> Branch:

@@ -78,14 +78,17 @@ PROVIDERS = frozenset(f"{name}_API_{what}" for name in _KEY_AND_BASE for what in
 _OURS = ("TEMPORAL_", "SAYSO_")
 
 
-def for_models(environment: Mapping[str, str]) -> dict[str, str]:
+def for_models(environment: Mapping[str, str], *, routed: bool = False) -> dict[str, str]:
     """
     Of *environment* what a model needs; nothing where no model is named.
+
+    Args:
+        routed: The bundle names a model.
 
     Raises:
         WrongUse: `SAYSO_MODEL_ENV` names a variable that the stack itself sets.
     """
-    if not environment.get(MODEL):
+    if not environment.get(MODEL) and not routed:
         return {}
     more = {name.strip() for name in environment.get(MORE, "").split(",") if name.strip()}
     taken = sorted(name for name in more if name.startswith(_OURS))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from approvals import attributes
+from policies.load import load_routes
 from workers.errors import CannotReach
 from workers.settings import Role
 from workers.stack.health import answers, polls, serves
@@ -61,6 +62,7 @@ def specs(
 
     Raises:
         CannotReach: The Temporal server is not installed.
+        BundleError: The bundle's model routes cannot be read.
     """
     common = inherited(environment)
     made = [
@@ -130,7 +132,8 @@ def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str],
     if role is Role.COMMIT:
         own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
     if role is Role.REASON:
-        own |= for_models(environment)
+        routed = bool(load_routes(layout.policies).routes)
+        own |= {"SAYSO_POLICIES": str(layout.policies)} | for_models(environment, routed=routed)
     command = _python("workers.cli.main", "worker", "--role", role)
     return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, KINDS[role]))
 
