@@ -121,11 +121,13 @@ class World:
         workflow: str = "refund",
         queue: str = QUEUE,
         task_timeout: timedelta | None = None,
+        given: dict[str, JsonValue] | None = None,
+        result: type = RefundVerdict,
         **changes: Any,
     ) -> WorkflowHandle[Any, Any]:
         """Starts a mission as `sayso start` does, signed by *owner*; *changes* go into the signed claims."""
         mission_id = f"{workflow}-{case_id}-{uuid4().hex[:8]}"
-        given: dict[str, JsonValue] = {"case_id": case_id}
+        given = given or {"case_id": case_id}
         now = int(datetime.now(UTC).timestamp())
         claims = start.Start(
             namespace=self.client.namespace,
@@ -143,7 +145,7 @@ class World:
             id=mission_id,
             task_queue=queue,
             memo=memo,
-            result_type=RefundVerdict,
+            result_type=result,
             task_timeout=task_timeout,
         )
 

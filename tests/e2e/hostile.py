@@ -142,9 +142,9 @@ class Mission:
         await self.world.decide(self.handle, "sam", found=found)
         return found
 
-    async def settle(self, proposal: Digest | str, queue: str = COMMITS, **how: Any) -> Settlement:
-        """What the gate says became of *proposal*, with its signature checked."""
-        answer = await self.call("settle", {"proposal": proposal}, queue, **how)
+    async def settle(self, proposal: Digest | str, queue: str = COMMITS, item: int = 0, **how: Any) -> Settlement:
+        """What the gate says became of *item* of *proposal*, with its signature checked."""
+        answer = await self.call("settle", {"proposal": proposal, "item": item}, queue, **how)
         assert answer.result is not None, answer
         return self.settlement(answer.result)
 
