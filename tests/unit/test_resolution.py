@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from approvals.decision import Verdict
 from approvals.docket import Docket
 from approvals.resolution import TABLE, Resolution, State, Stimulus, follow, resolve
 from audit.judgement import Found, decisions, signed_proposals
-from policies.directory import Directory
-from policies.strictness import shortfall
 from tests.fakes.bench import LARGE, SMALL, Bench
-from tests.fakes.kit import Kit, regrouped, revoked
+from tests.fakes.kit import revoked
 
 S, X = State, Stimulus
 EXPECTED: dict[tuple[State, Stimulus], State] = {
@@ -146,65 +141,3 @@ async def test_missing_counts_down(bench: Bench) -> None:
     before = resolved(bench).missing
     bench.approve("fay")
     assert (before, resolved(bench).missing) == (("1 of finance", "1 of support-lead"), ("1 of support-lead",))
-
-
-APPROVERS = {"sam", "lena", "fay"}
-EVERYBODY = ["sam", "lena", "fay", "olga", "mission-worker", "stranger", "gate"]
-STEPS = st.one_of(
-    st.tuples(st.just("decide"), st.sampled_from(EVERYBODY), st.sampled_from(["approve", "approve", "approve", "deny"])),
-    st.tuples(st.just("decide"), st.sampled_from(sorted(APPROVERS)), st.just("approve")),
-    st.tuples(st.just("forge"), st.sampled_from(EVERYBODY), st.sampled_from(["claimed", "stolen kid", "other proposal"])),
-    st.tuples(st.just("repeat"), st.integers(0, 5)),
-    st.tuples(st.just("clock"), st.sampled_from([-90_000, -60, -1, 1, 60, 3600, 90_000])),
-    st.tuples(st.just("lose"), st.sampled_from(sorted(APPROVERS)), st.sampled_from(["groups", "keys", "nothing"])),
-)
-
-
-def take(bench: Bench, step: tuple[str, object, str], tokens: list[str]) -> None:
-    """One thing that happens to a waiting proposal."""
-    kind, what, how = (*step, "")[:3]
-    match kind:
-        case "decide":
-            tokens.append(bench.decide(str(what), Verdict(how)))
-        case "forge" if how == "claimed":
-            bench.say({"proposal": bench.found().digest, "verdict": "approve", "approver": str(what)}, principal=f"user:{what}")
-        case "forge" if how == "stolen kid":
-            header = {"alg": "Ed25519", "kid": f"{what}-1", "typ": "sayso-decision+jws"}
-            bench.say(bench.signed_bytes("stranger", dict(header), bench.statement().model_dump_json().encode()))
-        case "forge":
-            bench.decide(str(what), proposal="f" * 64)
-        case "repeat" if tokens:
-            bench.say(tokens[int(str(what)) % len(tokens)])
-        case "clock":
-            bench.clock.advance(seconds=float(str(what)))
-        case "lose":
-            change = {"groups": lambda d: regrouped(d, **{str(what): ()}), "keys": lambda d: revoked(d, str(what))}
-            bench.directories.now = change.get(how, lambda d: bench.kit.bundle.directory)(bench.directories.now)
-
-
-@settings(max_examples=300)
-@given(st.booleans(), st.lists(STEPS, max_size=8))
-def test_nothing_that_happens_approves_without_the_requirement_met_at_that_moment(
-    kit: Kit, large: bool, steps: list[tuple[str, object, str]]
-) -> None:
-    """By distinct people who said yes themselves, of today's directory, with today's keys, in time."""
-    bench, tokens = Bench(kit), list[str]()
-    with asyncio.Runner() as runner:
-        found = runner.run(bench.propose(LARGE if large else SMALL))
-    for step in steps:
-        take(bench, step, tokens)
-    now = max(bench.clock(), bench.mission.record().last_event_at)
-    resolution, directory = resolved(bench, now), bench.directories.now
-    if resolution.state is not State.APPROVED:
-        return
-    said_yes = {str(step[1]) for step in steps if step[0] == "decide" and step[2] == "approve"}
-    able = {who: frozenset(directory.people[who].groups) for who in said_yes & APPROVERS if good_key(directory, who)}
-    assert shortfall(found.proposal.requirement.rules, able) == ()
-    assert now < found.proposal.expires_at
-    assert not any(vote.counts and vote.verdict == "deny" for vote in resolution.votes)
-    assert {vote.who for vote in resolution.votes if vote.counts} <= able.keys()
-
-
-def good_key(directory: Directory, who: str) -> bool:
-    """Whether the person's key is good today."""
-    return not any(key.revoked for key in directory.people[who].keys)
