@@ -7,12 +7,15 @@ from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import Unreachable
+from activities.errors import Gone, Unreachable
 from activities.ports import Snapshot
 from audit.payloads import open_events
 from audit.record import MissionRecord
+
+_NO_SUCH_RUN = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT)
+"""The server answers the second where a run's id is none."""
 
 
 class ServerHistories:
@@ -62,4 +65,5 @@ async def fetch(client: Client, workflow_id: str, run_id: str = "") -> list[Hist
 
 def unreachable(error: RPCError) -> Unreachable:
     """The Temporal server's refusal or silence as an error of ours."""
-    return Unreachable("the Temporal server", "its frontend", error.message or error.status.name)
+    kind = Gone if error.status in _NO_SUCH_RUN else Unreachable
+    return kind("the Temporal server", "its frontend", error.message or error.status.name)

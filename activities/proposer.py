@@ -15,18 +15,18 @@ from pydantic import JsonValue
 from activities.actions import action_of, effect_of
 from activities.errors import TokenRefused, Unreachable
 from activities.gate import Ports
+from activities.lineage import Lineage, traced
 from activities.ports import Here
-from activities.receipts import receipt_of
 from approvals.card import render
 from approvals.evidence import Evidence
 from approvals.jws import Signer
-from approvals.proposal import MAX_NARRATION, Prior, PriorKind, Proposal, Refusal, Seen, approvable
+from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
-from audit.judgement import Law, announced, principals_of, reset_trouble, signed_proposals
+from audit.judgement import Law, principals_of, reset_trouble
 from audit.record import MissionRecord
 from policies.action import MAX_ARGUMENTS, Action, Principals
 from policies.bundle import Bundle
-from policies.canonical import Digest, canonical, digest, readable
+from policies.canonical import Digest, canonical, readable
 from policies.catalogue import Effect
 from policies.directory import Person
 from policies.errors import BundleError, CanonicalError
@@ -37,9 +37,6 @@ from policies.ruling import Finding, Outcome, Ruling
 MAX_SEEN = 50
 ARGUMENTS_STAND = 6
 """How deep arguments stand in a proposal, at most."""
-MAX_PRIOR = 20
-"""So many earlier proposals are on a card."""
-MAX_PRIOR_ARGUMENTS = 2048
 MAX_WORDS = 2000
 NO_CARD = Digest("0" * 64)
 
@@ -95,10 +92,11 @@ class Proposer:
         findings += [*ruling.findings, await self._drift(action)]
         if ruling.requirement is None or ruling.outcome is not Outcome.GATE:
             return self._refuse(asked, [*findings, _not_gated(action, ruling)])
-        findings.append(_meetable(action, ruling.requirement, asked))
+        lineage = await traced(record, asked.law, self._ports)
+        findings += [_meetable(action, ruling.requirement, asked), lineage.finding]
         if not all(finding.holds for finding in findings):
             return self._refuse(asked, findings)
-        return await self._proposal(asked, action, ruling, ruling.requirement)
+        return self._proposal(asked, action, ruling, lineage)
 
     def _action(self, asked: _Asked) -> Action | Finding:
         request = asked.request
@@ -131,8 +129,10 @@ class Proposer:
         async with self._ports.tools.open(integration, token) as session:
             return self._bundle.drift(action.operation, await session.contract(action.tool))
 
-    async def _proposal(self, asked: _Asked, action: Action, ruling: Ruling, requirement: Requirement) -> Signed:
-        record = asked.record
+    def _proposal(self, asked: _Asked, action: Action, ruling: Ruling, lineage: Lineage) -> Signed:
+        record, requirement = asked.record, ruling.requirement
+        if requirement is None:
+            raise LookupError(f"`{action.operation}` is not gated")
         draft = Proposal(
             action=action,
             principals=asked.principals,
@@ -141,7 +141,7 @@ class Proposer:
             bundle=self._bundle.digest,
             because=readable(asked.request.because[:MAX_NARRATION]),
             seen=_seen(record),
-            prior=await self._prior(record, asked.law),
+            prior=lineage.before(action),
             evidence=Evidence(through=record.head, digest=record.chain[-1]),
             created_at=asked.now,
             expires_at=asked.now + timedelta(seconds=requirement.expires_seconds),
@@ -154,21 +154,6 @@ class Proposer:
         except CanonicalError as error:
             words = f"no proposal can be made of it: it {error.reason}"
             return self._refuse(asked, [Finding(check="proposal", holds=False, words=words)])
-
-    async def _prior(self, record: MissionRecord, law: Law) -> tuple[Prior, ...]:
-        """What was really done of this mission's earlier proposals, whatever the mission says."""
-        listed = []
-        for name, found in signed_proposals(record, law).items():
-            kind = PriorKind.NOT_USED
-            # As the gate: what was not announced in the mission's own history was never sent.
-            if announced(record, name, law) is not None:
-                receipt = await receipt_of(name, self._ports.uses, record, law)
-                kind = PriorKind.UNKNOWN if receipt is None else PriorKind.RECEIPT
-            action = found.proposal.action
-            listed.append(Prior(proposal=name, operation=action.operation, arguments=_short(action.arguments), kind=kind))
-        # What was done, or may have been, is not pushed off the card by proposals that came to nothing.
-        most_telling = sorted(reversed(listed), key=lambda prior: prior.kind is PriorKind.NOT_USED)[:MAX_PRIOR]
-        return tuple(prior for prior in listed if prior in most_telling)
 
     def _refuse(self, asked: _Asked, findings: list[Finding]) -> Signed:
         refusal = Refusal(
@@ -216,14 +201,6 @@ def _can_sign(person: Person, requirement: Requirement, now: datetime) -> bool:
     """Whether *person* could give a decision of the assurance that is asked for."""
     attested = requirement.assurance is Assurance.ATTESTED and bool(person.principals)
     return attested or any(key.trouble(now) is None for key in person.keys)
-
-
-def _short(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """*arguments* for a later card; large ones as their size and digest, so that many fit."""
-    size = len(canonical(arguments))
-    if size <= MAX_PRIOR_ARGUMENTS:
-        return arguments
-    return {"not shown here": f"{size} bytes", "digest": digest("arguments", arguments)}
 
 
 def _seen(record: MissionRecord) -> tuple[Seen, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from approvals.display import broken, columns, visible, visible_json
-from approvals.proposal import Proposal
+from approvals.proposal import Prior, PriorKind, Proposal, proposal_id
 from policies.canonical import Digest, digest
 from policies.model import Recorded
 
@@ -73,11 +73,26 @@ def _facts(proposal: Proposal) -> list[Line]:
         Line(label="by policy", text=", ".join(proposal.policies)),
         Line(label="expires", text=proposal.expires_at.isoformat(timespec="seconds")),
     ]
-    lines += [
-        Line(label=f"before this ({prior.kind})", text=f"{prior.operation} {visible_json(prior.arguments)}")
-        for prior in proposal.prior
-    ]
-    return lines
+    lines += [Line(label="caution", text=_again(prior)) for prior in proposal.prior if prior.same and _done(prior)]
+    return [*lines, *map(_before, proposal.prior)]
+
+
+def _done(prior: Prior) -> bool:
+    """Whether it was done, or nobody knows that it was not."""
+    return prior.kind is PriorKind.UNKNOWN or (prior.kind is PriorKind.RECEIPT and not prior.failed)
+
+
+def _again(prior: Prior) -> str:
+    words = "the same was done before" if prior.kind is PriorKind.RECEIPT else "the same may have been done before"
+    where = f"mission {visible_json(prior.mission)}" if prior.mission else "this mission"
+    return f"{words}, in {where} (proposal {proposal_id(prior.proposal)})"
+
+
+def _before(prior: Prior) -> Line:
+    """An earlier proposal; another mission's name stands in quotes, so that what follows is no part of it."""
+    kind = f"{prior.kind}, failed" if prior.failed else str(prior.kind)
+    where = f"mission {visible_json(prior.mission)}: " if prior.mission else ""
+    return Line(label=f"before this ({kind})", text=f"{where}{prior.operation} {visible_json(prior.arguments)}")
 
 
 def _arguments(value: JsonValue, path: str = "") -> list[Line]:

@@ -9,6 +9,7 @@ Source: docs/decisions/0004-decisions.md
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,6 +120,15 @@ def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
     return tuple(heard for heard in record.signals if _claim(heard, law) is None)
 
 
+def announcements(record: MissionRecord, law: Law) -> dict[Digest, Announcement]:
+    """By proposal, the first of the gate's announcements that its use is taken."""
+    found: dict[Digest, Announcement] = {}
+    for claim in (_claim(heard, law) for heard in record.signals):
+        if claim is not None:
+            found.setdefault(claim.claim.proposal, claim)
+    return found
+
+
 def announced(record: MissionRecord, digest: Digest, law: Law) -> Announcement | None:
     """The first of the gate's announcements that the use of proposal *digest* is taken. INVARIANT: only its author sends."""
     for heard in record.signals:
@@ -176,11 +186,13 @@ def principals_of(record: MissionRecord, directory: Directory) -> tuple[Principa
 def reset_trouble(record: MissionRecord) -> str | None:
     """Why this run commits nothing, if it repeats or continues another: its card could not tell what that one did."""
     started = record.started
+    command = f"sayso start {shlex.quote(started.mission.mission_type)} --succeeds {shlex.quote(record.mission_id)}"
+    instead = f"start a successor instead, with `{command}`"
     if started.original_run_id != record.run_id:
-        return f"refused: reset. This run repeats run `{started.original_run_id}`; start a successor instead"
+        return f"refused: reset. This run repeats run `{started.original_run_id}`; {instead}"
     if started.mission.first_execution_run_id != record.run_id:
         first = started.mission.first_execution_run_id
-        return f"refused: continued. This run goes on from run `{first}`; start a successor instead"
+        return f"refused: continued. This run goes on from run `{first}`; {instead}"
     return None
 
 

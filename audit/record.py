@@ -46,6 +46,9 @@ class Started:
     at: datetime
     mission: MissionRef
     original_run_id: str
+    """The run that this one repeats after a reset; else this one."""
+    continued_run_id: str
+    """The run that this one goes on from; empty where there is none."""
     input: JsonValue
     """None also where the input could not be read."""
     signed_start: str | None
@@ -125,6 +128,7 @@ class MissionRecord:
                 first_execution_run_id=attributes.first_execution_run_id,
             ),
             original_run_id=attributes.original_execution_run_id,
+            continued_run_id=attributes.continued_execution_run_id,
             input=_json(values[0]) if len(values) == 1 else None,
             signed_start=signed if isinstance(signed, str) else None,
         )

@@ -239,6 +239,8 @@ async def test_mission_worker_decides_where_the_directory_calls_it_a_person(benc
 async def reset_run(kit: Kit) -> Bench:
     """A run that the server recorded as a reset, which stamps signals with the resetter: here with a support lead."""
     bench = Bench(kit, attesting(kit))
+    bench.started(run_id="run-0").end()
+    bench.started()
     bench.mission.events[0].workflow_execution_started_event_attributes.original_execution_run_id = "run-0"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("activities.proposer.reset_trouble", lambda record: None)
