@@ -24,6 +24,7 @@ from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvabl
 from approvals.signed import Kind, Signed, seal
 from audit.judgement import Law, principals_of, reset_trouble
 from audit.record import MissionRecord
+from audit.witnesses import witness_of
 from policies.action import MAX_ARGUMENTS, Action, Principals
 from policies.bundle import Bundle
 from policies.canonical import Digest, canonical, readable
@@ -140,7 +141,7 @@ class Proposer:
             policies=ruling.policies,
             bundle=self._bundle.digest,
             because=readable(asked.request.because[:MAX_NARRATION]),
-            seen=_seen(record),
+            seen=_seen(record, asked.law),
             prior=lineage.before(action),
             evidence=Evidence(through=record.head, digest=record.chain[-1]),
             created_at=asked.now,
@@ -203,9 +204,14 @@ def _can_sign(person: Person, requirement: Requirement, now: datetime) -> bool:
     return attested or any(key.trouble(now) is None for key in person.keys)
 
 
-def _seen(record: MissionRecord) -> tuple[Seen, ...]:
+def _seen(record: MissionRecord, law: Law) -> tuple[Seen, ...]:
     return tuple(
-        Seen(event_id=done.event_id, what=_what(done.activity, done.input), digest=done.result_digest)
+        Seen(
+            event_id=done.event_id,
+            what=_what(done.activity, done.input),
+            digest=done.result_digest,
+            by=witness_of(done, record, law.directory) or "",
+        )
         for done in record.completed[-MAX_SEEN:]
         if done.activity in ("read", "reason")
     )

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from approvals.display import broken, columns, visible, visible_json
-from approvals.proposal import Prior, PriorKind, Proposal, proposal_id
+from approvals.proposal import Prior, PriorKind, Proposal, Seen, proposal_id
 from policies.canonical import Digest, digest
 from policies.model import Recorded
 
 NARROWEST = 50
 """Columns that the card's own frame needs."""
+SIGNED_BY = "signed by "
 _BAR = "| "
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -54,7 +55,7 @@ def render(proposal: Proposal) -> Card:
         title=f"{action.operation} for mission {visible(action.mission.mission_id)}",
         facts=tuple(_facts(proposal)),
         arguments=tuple(_arguments(dict(action.arguments))),
-        seen=tuple(Line(label=f"event {seen.event_id}", text=visible(seen.what)) for seen in proposal.seen),
+        seen=tuple(Line(label=f"event {seen.event_id}", text=_seen(seen)) for seen in proposal.seen),
         untrusted=tuple(visible(line) for line in proposal.because.splitlines()) or ("(nothing)",),
     )
 
@@ -75,6 +76,16 @@ def _facts(proposal: Proposal) -> list[Line]:
     ]
     lines += [Line(label="caution", text=_again(prior)) for prior in proposal.prior if prior.same and _done(prior)]
     return [*lines, *map(_before, proposal.prior)]
+
+
+def _seen(seen: Seen) -> str:
+    # What a mission calls its operation stands last, and a claim begins with the kind of activity: it cannot look signed.
+    return (f"{SIGNED_BY}{visible(seen.by)}: " if seen.by else "") + visible(seen.what)
+
+
+def _had(card: Card) -> str:
+    signed = any(line.text.startswith(SIGNED_BY) for line in card.seen)
+    return "results the mission had before (as it claims" + (", where not signed)" if signed else ")")
 
 
 def _done(prior: Prior) -> bool:
@@ -118,7 +129,7 @@ def as_text(card: Card, width: int = 100) -> str:
     parts = [title, *(f"  {_BAR}{piece}" for piece in more), "=" * columns(title), *labelled(card.facts, width, column)]
     parts += ["", "WILL BE SENT, exactly:", *labelled(card.arguments, width, column)]
     if card.seen:
-        parts += ["", "results the mission had before (as it claims):", *labelled(card.seen, width, column)]
+        parts += ["", f"{_had(card)}:", *labelled(card.seen, width, column)]
     parts += ["", boxed("UNTRUSTED: written by the mission or a model", card.untrusted, width)]
     return "\n".join(parts)
 
@@ -157,7 +168,7 @@ def as_markdown(card: Card) -> str:
     parts = [f"### {_code(card.title)}", "", *_table(card.facts), "", "**Will be sent, exactly**", ""]
     parts += [*_table(card.arguments), ""]
     if card.seen:
-        parts += ["Results the mission had before (as it claims)", "", *_table(card.seen), ""]
+        parts += [_had(card).capitalize(), "", *_table(card.seen), ""]
     parts += ["**Untrusted: written by the mission or a model**", "", *_table(_says(card))]
     return "\n".join(parts)
 

@@ -41,11 +41,14 @@ class Prior(Recorded):
 
 
 class Seen(Recorded):
-    """One result the mission claims to have had before it proposed."""
+    """One result the mission had before it proposed: as a service signed it, or as the mission claims."""
 
     event_id: int
     what: str
+    """Begins with the kind of activity."""
     digest: Digest
+    by: str = ""
+    """The service whose signature over request and result the gate verified; empty for a claim."""
 
 
 class Proposal(Recorded):

@@ -58,7 +58,7 @@ class _Reader:
         self._record = record
         self._directory = directory
         proposals, settled = proposed(record, directory), settlements(record, directory)
-        self._answers = Answers(directory, proposals, settled)
+        self._answers = Answers(record, directory, proposals, settled)
         self._signals = Signals(directory, settled, places(proposals))
         self._heard = {heard.event_id: heard for heard in record.signals}
         self._done = {done.event_id: done for done in record.completed}

@@ -68,6 +68,7 @@ class Completed:
     result: JsonValue
     result_digest: Digest
     """SHA-256 of the result's bytes."""
+    activity_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,7 @@ def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
         input=_json(values[0]) if len(values) == 1 else None,
         result=_json(data),
         result_digest=Digest(hashlib.sha256(data or b"").hexdigest()),
+        activity_id=order.activity_id,
     )
 
 

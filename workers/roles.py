@@ -76,7 +76,7 @@ def _reason(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., 
     from activities.models import LiteLLMModels
     from activities.reason import ReasonActivities
 
-    return [], [ReasonActivities(LiteLLMModels(settings.model)).reason]
+    return [], [ReasonActivities(LiteLLMModels(settings.model), _optional(settings.reason_signing_key_file)).reason]
 
 
 def _read(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
@@ -86,7 +86,7 @@ def _read(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., An
 
     bundle = load(_given(settings.policies))
     tokens = _tokens(bundle.catalogue.issuer, _given(settings.read_client_file))
-    return [], [ReadActivities(bundle, McpTools(), tokens).read]
+    return [], [ReadActivities(bundle, McpTools(), tokens, _optional(settings.read_signing_key_file)).read]
 
 
 def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
@@ -127,6 +127,10 @@ def _signer(path: Path) -> Signer:
     from workers.stack.keyfiles import read_key
 
     return read_key(path)
+
+
+def _optional(path: Path | None) -> Signer | None:
+    return _signer(path) if path is not None else None
 
 
 def _given(path: Path | None) -> Path:
