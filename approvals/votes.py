@@ -114,10 +114,15 @@ def _sender(decision: Decision, heard: Heard, directory: Directory) -> tuple[str
     if decision.token is not None:
         holder = directory.holder(decision.token.kid)
         return (holder[0] if holder else None), Assurance.SIGNED
-    attested = directory.person_of(heard.principal) if heard.principal else None
+    attested = directory.person_of(heard.principal) if heard.principal and not _by_a_workflow(heard) else None
     if attested is not None:
         return attested, Assurance.ATTESTED
     return (readable(decision.claims_to_be[:MAX_NAME]) or None), Assurance.CLAIMED
+
+
+def _by_a_workflow(heard: Heard) -> bool:
+    """Whether a workflow sent it. The server stamps its worker then, and any workflow on that worker may send anything."""
+    return heard.workflow is not None
 
 
 def _person(submission: Submission, docket: Docket) -> str | None:
@@ -152,7 +157,8 @@ def _assurance(submission: Submission, docket: Docket) -> str | None:
     least = max((docket.proposal.requirement.assurance, Assurance.ATTESTED), key=lambda assurance: assurance.rank)
     if submission.assurance.rank >= least.rank:
         return None
-    return f"it is `{submission.assurance}`; an approval of this must be `{least}`"
+    sender = f" (workflow `{submission.heard.workflow}` sent it)" if _by_a_workflow(submission.heard) else ""
+    return f"it is `{submission.assurance}`{sender}; an approval of this must be `{least}`"
 
 
 def _audience(submission: Submission, docket: Docket) -> str | None:

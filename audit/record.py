@@ -14,7 +14,7 @@ from functools import cached_property
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import JsonValue, ValidationError
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionSignaledEventAttributes
 
 from approvals.decision import Heard
 from approvals.signed import Kind, Signed
@@ -150,6 +150,7 @@ class MissionRecord:
                     name=attributes.signal_name,
                     values=tuple(json_of(payload) for payload in attributes.input.payloads),
                     principal=principal,
+                    workflow=_sender(attributes),
                 )
             )
         return tuple(found)
@@ -231,6 +232,12 @@ def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
         result_digest=Digest(hashlib.sha256(data or b"").hexdigest()),
         activity_id=order.activity_id,
     )
+
+
+def _sender(attributes: WorkflowExecutionSignaledEventAttributes) -> str | None:
+    """The workflow that sent a signal; None where a client did."""
+    sent = attributes.HasField("external_workflow_execution")
+    return attributes.external_workflow_execution.workflow_id if sent else None
 
 
 def _json(data: bytes | None) -> JsonValue:

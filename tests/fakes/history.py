@@ -113,13 +113,21 @@ class FakeHistory:
         """A whole activity; the completed event's id."""
         return self.complete(self.schedule(name, given, queue), result)
 
-    def signal(self, name: str, *values: JsonValue | bytes | BaseModel | Payload, principal: str | None = None) -> int:
-        """A signal with any number of values, and the principal `type:name` where the server stamped one."""
+    def signal(
+        self,
+        name: str,
+        *values: JsonValue | bytes | BaseModel | Payload,
+        principal: str | None = None,
+        workflow: str | None = None,
+    ) -> int:
+        """A signal with any number of values; the principal `type:name` and the sending workflow, where the server says so."""
         event = self.append(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
         attributes = event.workflow_execution_signaled_event_attributes
         attributes.signal_name = name
         payloads: Iterable[Payload] = (value if isinstance(value, Payload) else json_payload(value) for value in values)
         attributes.input.payloads.extend(payloads)
+        if workflow is not None:
+            attributes.external_workflow_execution.workflow_id = workflow
         if principal is not None:
             kind, _, who = principal.partition(":")
             event.principal.type, event.principal.name = kind, who
