@@ -1,6 +1,7 @@
 """
 ActivityError                an activity could not do its work
  ├── Unreachable             a server did not answer and nothing was sent: try again
+ │    └── Gone               the Temporal server answered that it has no such run
  ├── Lost                    something was sent and no answer came: the outcome is unknown
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
  ├── NotPermitted            the caller asked for what it may not have
@@ -21,6 +22,10 @@ class Unreachable(ActivityError):
         super().__init__(f"{what} at {where} cannot be reached ({reason}); is it running?")
         self.what = what
         self.where = where
+
+
+class Gone(Unreachable):
+    """The Temporal server has no such run: deleted, past its retention, or never there."""
 
 
 class Lost(ActivityError):

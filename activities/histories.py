@@ -9,7 +9,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import Unreachable
+from activities.errors import Gone, Unreachable
 from activities.ports import Snapshot
 from approvals.start import MEMO
 from audit.errors import NotAMissionError
@@ -18,6 +18,9 @@ from audit.record import MissionRecord, Started
 
 MAX_KEPT = 200
 """So many starts a read worker remembers."""
+
+_NO_SUCH_RUN = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT)
+"""The server answers the second where a run's id is none."""
 
 
 class ServerHistories:
@@ -106,4 +109,5 @@ async def fetch(client: Client, workflow_id: str, run_id: str = "") -> list[Hist
 
 def unreachable(error: RPCError) -> Unreachable:
     """The Temporal server's refusal or silence as an error of ours."""
-    return Unreachable("the Temporal server", "its frontend", error.message or error.status.name)
+    kind = Gone if error.status in _NO_SUCH_RUN else Unreachable
+    return kind("the Temporal server", "its frontend", error.message or error.status.name)

@@ -43,7 +43,7 @@ class Histories(Protocol):
     """Event histories, from the server."""
 
     async def read(self, mission_id: str, run_id: str) -> MissionRecord:
-        """The run's settled events. Raises Unreachable."""
+        """The run's settled events. Raises Unreachable; Gone where the server has no such run."""
 
     async def snapshot(self, mission_id: str, run_id: str) -> Snapshot:
         """The run now. Raises Unreachable."""

@@ -15,19 +15,20 @@ from pydantic import JsonValue
 from activities.errors import TokenRefused, Unreachable
 from activities.gate import Ports
 from activities.grounds import Grounds, ProposeRequest, grounds
+from activities.lineage import Lineage, traced
 from activities.ports import Here
-from activities.receipts import receipt_of
 from approvals.batch import trouble as batch_trouble
 from approvals.card import render
 from approvals.evidence import Evidence
 from approvals.jws import Signer
-from approvals.proposal import MAX_NARRATION, Prior, PriorKind, Proposal, Refusal, Seen, approvable
+from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
-from audit.judgement import Law, announced, open_proposals, principals_of, reset_trouble, signed_proposals
+from audit.judgement import Law, open_proposals, principals_of, reset_trouble
 from audit.record import MissionRecord
+from audit.witnesses import witness_of
 from policies.action import Action, Principals
 from policies.bundle import Bundle
-from policies.canonical import Digest, canonical, digest, readable
+from policies.canonical import Digest, readable
 from policies.directory import Person
 from policies.errors import BundleError, CanonicalError
 from policies.requirement import Assurance, Requirement
@@ -35,9 +36,6 @@ from policies.ruling import Finding, Outcome, Ruling
 from policies.strictness import joined, shortfall
 
 MAX_SEEN = 50
-MAX_PRIOR = 20
-"""So many earlier proposals are on a card."""
-MAX_PRIOR_ARGUMENTS = 2048
 MAX_WORDS = 2000
 NO_CARD = Digest("0" * 64)
 
@@ -84,11 +82,12 @@ class Proposer:
         findings += ruled
         if requirement is None:
             return self._refuse(asked, findings)
-        findings += [_together(found.actions, requirement), _meetable(found, requirement, asked)]
+        lineage = await traced(record, law, self._ports)
+        findings += [_together(found.actions, requirement), _meetable(found, requirement, asked), lineage.finding]
         findings += await self._open(requirement, asked)
         if not all(finding.holds for finding in findings):
             return self._refuse(asked, findings)
-        return await self._proposal(asked, found, requirement, policies)
+        return self._proposal(asked, found, (requirement, policies), lineage)
 
     async def _ruled(self, found: Grounds, asked: _Asked) -> tuple[Requirement | None, tuple[str, ...], list[Finding]]:
         """What all actions need together, by which policies, and what was found; no requirement where one may not be asked."""
@@ -130,8 +129,8 @@ class Proposer:
         async with self._ports.tools.open(integration, token) as session:
             return self._bundle.drift(action.operation, await session.contract(action.tool))
 
-    async def _proposal(self, asked: _Asked, found: Grounds, requirement: Requirement, policies: tuple[str, ...]) -> Signed:
-        record, (action, *more) = asked.record, found.actions
+    def _proposal(self, asked: _Asked, found: Grounds, ruled: tuple[Requirement, tuple[str, ...]], lineage: Lineage) -> Signed:
+        record, (action, *more), (requirement, policies) = asked.record, found.actions, ruled
         draft = Proposal(
             action=action,
             more=tuple(more),
@@ -142,8 +141,8 @@ class Proposer:
             policies=policies,
             bundle=self._bundle.digest,
             because=readable(asked.request.because[:MAX_NARRATION]),
-            seen=_seen(record),
-            prior=await self._prior(record, asked.law),
+            seen=_seen(record, asked.law),
+            prior=lineage.before(found.actions),
             evidence=Evidence(through=record.head, digest=record.chain[-1]),
             created_at=asked.now,
             expires_at=asked.now + timedelta(seconds=requirement.expires_seconds),
@@ -156,21 +155,6 @@ class Proposer:
         except CanonicalError as error:
             words = f"no proposal can be made of it: it {error.reason}"
             return self._refuse(asked, [Finding(check="proposal", holds=False, words=words)])
-
-    async def _prior(self, record: MissionRecord, law: Law) -> tuple[Prior, ...]:
-        """What was really done of this mission's earlier proposals, whatever the mission says."""
-        listed = []
-        for name, found in signed_proposals(record, law).items():
-            kind = PriorKind.NOT_USED
-            # As the gate: what was not announced in the mission's own history was never sent.
-            if announced(record, name, law) is not None:
-                receipt = await receipt_of(name, self._ports.uses, record, law)
-                kind = PriorKind.UNKNOWN if receipt is None else PriorKind.RECEIPT
-            action = found.proposal.action
-            listed.append(Prior(proposal=name, operation=action.operation, arguments=_short(action.arguments), kind=kind))
-        # What was done, or may have been, is not pushed off the card by proposals that came to nothing.
-        most_telling = sorted(reversed(listed), key=lambda prior: prior.kind is PriorKind.NOT_USED)[:MAX_PRIOR]
-        return tuple(prior for prior in listed if prior in most_telling)
 
     def _refuse(self, asked: _Asked, findings: list[Finding]) -> Signed:
         refusal = Refusal(
@@ -234,17 +218,14 @@ def _can_sign(person: Person, requirement: Requirement, now: datetime) -> bool:
     return attested or any(key.trouble(now) is None for key in person.keys)
 
 
-def _short(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """*arguments* for a later card; large ones as their size and digest, so that many fit."""
-    size = len(canonical(arguments))
-    if size <= MAX_PRIOR_ARGUMENTS:
-        return arguments
-    return {"not shown here": f"{size} bytes", "digest": digest("arguments", arguments)}
-
-
-def _seen(record: MissionRecord) -> tuple[Seen, ...]:
+def _seen(record: MissionRecord, law: Law) -> tuple[Seen, ...]:
     return tuple(
-        Seen(event_id=done.event_id, what=_what(done.activity, done.input), digest=done.result_digest)
+        Seen(
+            event_id=done.event_id,
+            what=_what(done.activity, done.input),
+            digest=done.result_digest,
+            by=witness_of(done, record, law.directory) or "",
+        )
         for done in record.completed[-MAX_SEEN:]
         if done.activity in ("read", "reason")
     )

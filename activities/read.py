@@ -14,6 +14,8 @@ from activities.edge import here, mapped
 from activities.errors import NotPermitted
 from activities.heartbeat import beating
 from activities.ports import Starts, Tokens, Tools
+from activities.witness import Witness
+from approvals.jws import Signer
 from audit.errors import AuditError
 from audit.judgement import acting_for
 from audit.record import Started
@@ -37,16 +39,23 @@ class ReadResult(Recorded):
     operation: str
     result: JsonValue
     failed: bool = False
+    signature: str | None = None
+    """The worker's testimony over request and answer; without one, the answer is whoever's claim."""
 
 
 class ReadActivities:
     """Runs on task queue `reads`, with read-scoped credentials and no others."""
 
-    def __init__(self, bundle: Bundle, starts: Starts, tools: Tools, tokens: Tokens) -> None:
+    def __init__(self, bundle: Bundle, starts: Starts, tools: Tools, tokens: Tokens, signer: Signer | None = None) -> None:
+        """
+        Args:
+            signer: The read worker's own key; without one, answers are not signed.
+        """
         self._bundle = bundle
         self._starts = starts
         self._tools = tools
         self._tokens = tokens
+        self._witness = Witness("read", signer)
 
     @activity.defn
     async def read(self, request: ReadRequest) -> ReadResult:
@@ -58,7 +67,7 @@ class ReadActivities:
         """
         with mapped():
             async with beating():
-                return await self._read(request)
+                return self._witness.signed(request, await self._read(request))
 
     async def _read(self, request: ReadRequest) -> ReadResult:
         started = await self._started()

@@ -16,6 +16,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.edge import mapped
 from activities.heartbeat import beating
+from activities.witness import Witness
+from approvals.jws import Signer
 from policies.bundle import NOTHING_ELSE
 from policies.canonical import parse
 from policies.errors import CanonicalError
@@ -44,6 +46,8 @@ class Reasoned(Recorded):
     rule_based: bool
     """No model was asked: rules of ours answered in its place."""
     result: JsonValue
+    signature: str | None = None
+    """The worker's testimony over question and answer; without one, the answer is whoever's claim."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,13 @@ class Models(Protocol):
 class ReasonActivities:
     """Runs on task queue `reasoning`, with model credentials and no others."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, signer: Signer | None = None) -> None:
+        """
+        Args:
+            signer: The reason worker's own key; without one, answers are not signed.
+        """
         self._models = models
+        self._witness = Witness("reason", signer)
 
     @activity.defn
     async def reason(self, request: ReasonRequest) -> Reasoned:
@@ -83,12 +92,8 @@ class ReasonActivities:
                 answer = await self._models.complete(prompt, request)
                 # In a thread: heartbeats go on, whatever schema and answer make of it.
                 result = await asyncio.to_thread(_shaped, answer, request.result_schema)
-        return Reasoned(
-            purpose=request.purpose,
-            model=answer.model,
-            rule_based=answer.rule_based,
-            result=result,
-        )
+        reasoned = Reasoned(purpose=request.purpose, model=answer.model, rule_based=answer.rule_based, result=result)
+        return self._witness.signed(request, reasoned)
 
 
 def _prompt(purpose: str) -> str:

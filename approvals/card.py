@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from approvals.display import broken, columns, visible, visible_json
-from approvals.proposal import Proposal, proposal_id
+from approvals.proposal import Prior, PriorKind, Proposal, Seen, proposal_id
 from policies.canonical import Digest, digest
 from policies.model import Recorded
 
@@ -22,6 +22,7 @@ WILL_BE_SENT = "WILL BE SENT, exactly:"
 WAS_SENT = "WAS SENT OR MAY HAVE BEEN, and is sent once more only by `retry`:"
 NARROWEST = 50
 """Columns that the card's own frame needs."""
+SIGNED_BY = "signed by "
 _BAR = "| "
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -58,7 +59,7 @@ def render(proposal: Proposal) -> Card:
         title=_title(proposal),
         facts=tuple(_facts(proposal)),
         arguments=tuple(_sent(proposal)),
-        seen=tuple(Line(label=f"event {seen.event_id}", text=visible(seen.what)) for seen in proposal.seen),
+        seen=tuple(Line(label=f"event {seen.event_id}", text=_seen(seen)) for seen in proposal.seen),
         untrusted=tuple(visible(line) for line in proposal.because.splitlines()) or ("(nothing)",),
         heading=WILL_BE_SENT if proposal.reconciles is None else WAS_SENT,
     )
@@ -91,11 +92,36 @@ def _facts(proposal: Proposal) -> list[Line]:
         Line(label="expires", text=proposal.expires_at.isoformat(timespec="seconds")),
     ]
     lines += [*_amended(proposal), *_asked(proposal)]
-    lines += [
-        Line(label=f"before this ({prior.kind})", text=f"{prior.operation} {visible_json(prior.arguments)}")
-        for prior in proposal.prior
-    ]
-    return lines
+    lines += [Line(label="caution", text=_again(prior)) for prior in proposal.prior if prior.same and _done(prior)]
+    return [*lines, *map(_before, proposal.prior)]
+
+
+def _seen(seen: Seen) -> str:
+    # What a mission calls its operation stands last, and a claim begins with the kind of activity: it cannot look signed.
+    return (f"{SIGNED_BY}{visible(seen.by)}: " if seen.by else "") + visible(seen.what)
+
+
+def _had(card: Card) -> str:
+    signed = any(line.text.startswith(SIGNED_BY) for line in card.seen)
+    return "results the mission had before (as it claims" + (", where not signed)" if signed else ")")
+
+
+def _done(prior: Prior) -> bool:
+    """Whether it was done, or nobody knows that it was not."""
+    return prior.kind in (PriorKind.UNKNOWN, PriorKind.FOUND_DONE) or (prior.kind is PriorKind.RECEIPT and not prior.failed)
+
+
+def _again(prior: Prior) -> str:
+    words = "the same was done before" if prior.kind is not PriorKind.UNKNOWN else "the same may have been done before"
+    where = f"mission {visible_json(prior.mission)}" if prior.mission else "this mission"
+    return f"{words}, in {where} (proposal {proposal_id(prior.proposal)})"
+
+
+def _before(prior: Prior) -> Line:
+    """An earlier proposal; another mission's name stands in quotes, so that what follows is no part of it."""
+    kind = f"{prior.kind}, failed" if prior.failed else str(prior.kind)
+    where = f"mission {visible_json(prior.mission)}: " if prior.mission else ""
+    return Line(label=f"before this ({kind})", text=f"{where}{prior.operation} {visible_json(prior.arguments)}")
 
 
 def _amended(proposal: Proposal) -> list[Line]:
@@ -156,7 +182,7 @@ def as_text(card: Card, width: int = 100) -> str:
     parts = [title, *(f"  {_BAR}{piece}" for piece in more), "=" * columns(title), *labelled(card.facts, width, column)]
     parts += ["", card.heading, *labelled(card.arguments, width, column)]
     if card.seen:
-        parts += ["", "results the mission had before (as it claims):", *labelled(card.seen, width, column)]
+        parts += ["", f"{_had(card)}:", *labelled(card.seen, width, column)]
     parts += ["", boxed("UNTRUSTED: written by the mission or a model", card.untrusted, width)]
     return "\n".join(parts)
 
@@ -195,7 +221,7 @@ def as_markdown(card: Card) -> str:
     parts = [f"### {_code(card.title)}", "", *_table(card.facts), "", f"**{_code(card.heading)}**", ""]
     parts += [*_table(card.arguments), ""]
     if card.seen:
-        parts += ["Results the mission had before (as it claims)", "", *_table(card.seen), ""]
+        parts += [_had(card).capitalize(), "", *_table(card.seen), ""]
     parts += ["**Untrusted: written by the mission or a model**", "", *_table(_says(card))]
     return "\n".join(parts)
 

@@ -135,7 +135,8 @@ def _people(bundle: Bundle) -> Parts:
 
 
 def _services(bundle: Bundle) -> Parts:
-    return {who: {"name": entry.name, "keys": _keys(entry.keys)} for who, entry in bundle.directory.services.items()}
+    services = bundle.directory.services.items()
+    return {who: {"name": e.name, "keys": _keys(e.keys), "signs": ", ".join(e.signs)} for who, e in services}
 
 
 def _gates(bundle: Bundle) -> Parts:

@@ -65,7 +65,8 @@ def _assurance(submission: Submission, docket: Docket) -> str | None:
     least = max((docket.proposal.requirement.assurance, Assurance.ATTESTED), key=lambda assurance: assurance.rank)
     if submission.assurance.rank >= least.rank:
         return None
-    return f"it is `{submission.assurance}`; an approval of this must be `{least}`"
+    sender = f" (workflow `{submission.heard.workflow}` sent it)" if submission.heard.workflow else ""
+    return f"it is `{submission.assurance}`{sender}; an approval of this must be `{least}`"
 
 
 def _audience(submission: Submission, docket: Docket) -> str | None:

@@ -106,6 +106,8 @@ class Heard:
     values: tuple[bytes | None, ...]
     principal: str | None = None
     """`type:name` as the server stamped it."""
+    workflow: str | None = None
+    """Id of the workflow that sent it; its principal is then a worker's, whoever that worker obeys."""
 
 
 @dataclass(frozen=True)

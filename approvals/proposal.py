@@ -26,7 +26,7 @@ MAX_NARRATION = 4000
 
 
 class PriorKind(StrEnum):
-    """What the gate found about an earlier proposal of the same mission."""
+    """What the gate found about an earlier proposal."""
 
     RECEIPT = "receipt"
     UNKNOWN = "unknown"
@@ -37,20 +37,29 @@ class PriorKind(StrEnum):
 
 
 class Prior(Recorded):
-    """An earlier proposal of this mission, and what its `use` workflow says was really done."""
+    """An earlier proposal of this mission or of one that it succeeds, and what was really done of it."""
 
     proposal: Digest
     operation: str
     arguments: dict[str, JsonValue]
     kind: PriorKind
+    mission: str = ""
+    """The mission whose run did it; empty where it was this very run."""
+    failed: bool = False
+    """The tool answered that it could not: its receipt says that nothing was done."""
+    same: bool = False
+    """Operation and arguments are those of the proposal that lists it."""
 
 
 class Seen(Recorded):
-    """One result the mission claims to have had before it proposed."""
+    """One result the mission had before it proposed: as a service signed it, or as the mission claims."""
 
     event_id: int
     what: str
+    """Begins with the kind of activity."""
     digest: Digest
+    by: str = ""
+    """The service whose signature over request and result the gate verified; empty for a claim."""
 
 
 class Reconciles(Recorded):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from approvals.decision import CLOCK_SKEW, moment
 from approvals.errors import SignatureError
@@ -18,6 +18,13 @@ MEMO = "sayso_start"
 LIFETIME = timedelta(minutes=5)
 
 
+class Predecessor(Written):
+    """The run that a mission succeeds."""
+
+    mission_id: str = Field(min_length=1)
+    run_id: str = Field(min_length=1)
+
+
 class Start(Written):
     """The payload of a signed start."""
 
@@ -26,6 +33,8 @@ class Start(Written):
     mission_id: str
     input: Digest
     on_behalf_of: str | None = None
+    predecessor: Predecessor | None = None
+    """What that run did is shown to whoever decides about this mission."""
     iat: int
     exp: int
     jti: str
@@ -38,7 +47,20 @@ def input_digest(value: JsonValue) -> Digest:
 
 def sign(start: Start, signer: Signer) -> str:
     """*start* as a compact JWS."""
-    return signer.sign(TYP, start.model_dump(mode="json"))
+    # What was not said is left out: a gate that knows no predecessors still reads a start without one.
+    return signer.sign(TYP, start.model_dump(mode="json", exclude_none=True))
+
+
+def predecessor(text: str) -> Predecessor | None:
+    """
+    The predecessor that the start *text* names, whoever signed it; None where it names none or is no start.
+
+    Following a link that is not proven can only add to what an approver is shown, or stop the mission.
+    """
+    try:
+        return Start.model_validate(take_apart(text).payload).predecessor
+    except (SignatureError, ValidationError):
+        return None
 
 
 def owner(text: str, expected: Start, at: datetime, directory: Directory) -> tuple[str, str | None]:

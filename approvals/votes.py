@@ -94,7 +94,12 @@ def _sender(decision: Decision, heard: Heard, directory: Directory) -> tuple[str
     if decision.token is not None:
         holder = directory.holder(decision.token.kid)
         return (holder[0] if holder else None), Assurance.SIGNED
-    attested = directory.person_of(heard.principal) if heard.principal else None
+    attested = directory.person_of(heard.principal) if heard.principal and not by_a_workflow(heard) else None
     if attested is not None:
         return attested, Assurance.ATTESTED
     return (readable(decision.claims_to_be[:MAX_NAME]) or None), Assurance.CLAIMED
+
+
+def by_a_workflow(heard: Heard) -> bool:
+    """Whether a workflow sent it. The server stamps its worker then, and any workflow on that worker may send anything."""
+    return heard.workflow is not None

@@ -13,7 +13,8 @@ from approvals.signed import Kind, Signed, opened
 from audit.events import shown
 from audit.observation import Observation, ObservationKind
 from audit.proven import gate_of, places, proven, receipt_of
-from audit.record import Completed
+from audit.record import Completed, MissionRecord
+from audit.witnesses import witness_of
 from policies.canonical import Digest
 from policies.directory import Directory
 from policies.requirement import Assurance
@@ -36,13 +37,18 @@ class Answers:
     """One mission's answers, read against what is proven of its history."""
 
     def __init__(
-        self, directory: Directory, proposals: Mapping[int, tuple[Digest, Proposal]], settlements: Mapping[int, Settlement]
+        self,
+        record: MissionRecord,
+        directory: Directory,
+        proposals: Mapping[int, tuple[Digest, Proposal]],
+        settlements: Mapping[int, Settlement],
     ) -> None:
         """
         Args:
             proposals: Proven ones with their digests, by event.
             settlements: Proven ones, by event.
         """
+        self._record = record
         self._directory = directory
         self._proposals = proposals
         self._settlements = settlements
@@ -53,9 +59,9 @@ class Answers:
         """What the activity *done* answered."""
         match done.activity:
             case "read":
-                return _read(done)
+                return _witnessed(_read(done), witness_of(done, self._record, self._directory))
             case "reason":
-                return _reasoned(done)
+                return _witnessed(_reasoned(done), witness_of(done, self._record, self._directory))
             case "propose":
                 return self._proposed(done)
             case "settle":
@@ -153,6 +159,11 @@ def _escalations(settlements: Mapping[int, Settlement]) -> dict[int, tuple[str, 
             found[event_id] = tuple(sorted(further))
         asked.setdefault(settlement.proposal, set()).update(settlement.asked)
     return found
+
+
+def _witnessed(told: Observation, service: str | None) -> Observation:
+    """*told* as the word of the *service* that signed it, where one did."""
+    return told.model_copy(update={"actor": service, "assurance": Assurance.SIGNED}) if service else told
 
 
 def _of_gate(told: Observation, done: Completed, digests: Mapping[str, Digest]) -> Observation:

@@ -9,6 +9,7 @@ Source: docs/decisions/0004-decisions.md
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -124,8 +125,9 @@ def judge(record: MissionRecord, point: Point, law: Law) -> Judgement:
 
 def docket_of(record: MissionRecord, found: Found, law: Law, approvals_this_hour: Mapping[str, int] | None = None) -> Docket:
     """*found* with everything its decisions are judged by."""
-    uses = [announced(record, found.digest, law, item) for item in range(len(found.proposal.actions))]
-    taken = [use.event_id for use in uses if use is not None]
+    uses = announcements(record, law)
+    items = range(len(found.proposal.actions))
+    taken = [uses[found.digest, item].event_id for item in items if (found.digest, item) in uses]
     return Docket(
         proposal=found.proposal,
         digest=found.digest,
@@ -135,7 +137,7 @@ def docket_of(record: MissionRecord, found: Found, law: Law, approvals_this_hour
         rulebook=law.bundle.rulebook,
         siblings=frozenset(signed_proposals(record, law)),
         approvals_this_hour=approvals_this_hour or {},
-        used_at=max(taken) if len(taken) == len(uses) else None,
+        used_at=max(taken) if len(taken) == len(items) else None,
     )
 
 
@@ -150,17 +152,22 @@ def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
     return tuple(heard for heard in record.signals if _claim(heard, law) is None)
 
 
-def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) -> Announcement | None:
+def announcements(record: MissionRecord, law: Law) -> dict[tuple[Digest, int], Announcement]:
     """
-    The first of the gate's announcements that the use of *item* of proposal *digest* is taken.
+    By proposal and item, the first of the gate's announcements that its use is taken.
 
-    INVARIANT: only its author sends.
+    INVARIANT: only the author of the first sends.
     """
-    for heard in record.signals:
-        found = _claim(heard, law)
-        if found is not None and (found.claim.proposal, found.claim.item) == (digest, item):
-            return found
-    return None
+    found: dict[tuple[Digest, int], Announcement] = {}
+    for each in (_claim(heard, law) for heard in record.signals):
+        if each is not None:
+            found.setdefault((each.claim.proposal, each.claim.item), each)
+    return found
+
+
+def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) -> Announcement | None:
+    """The use of *item* of proposal *digest*; None where it is not taken."""
+    return announcements(record, law).get((digest, item))
 
 
 def _claim(heard: Heard, law: Law) -> Announcement | None:
@@ -227,11 +234,13 @@ def acting_for(started: Started, directory: Directory) -> tuple[Principals, str 
 def reset_trouble(record: MissionRecord) -> str | None:
     """Why this run commits nothing, if it repeats or continues another: its card could not tell what that one did."""
     started = record.started
+    command = f"sayso start {shlex.quote(started.mission.mission_type)} --succeeds {shlex.quote(record.mission_id)}"
+    instead = f"start a successor instead, with `{command}`"
     if started.original_run_id != record.run_id:
-        return f"refused: reset. This run repeats run `{started.original_run_id}`; start a successor instead"
+        return f"refused: reset. This run repeats run `{started.original_run_id}`; {instead}"
     if started.mission.first_execution_run_id != record.run_id:
         first = started.mission.first_execution_run_id
-        return f"refused: continued. This run goes on from run `{first}`; start a successor instead"
+        return f"refused: continued. This run goes on from run `{first}`; {instead}"
     return None
 
 

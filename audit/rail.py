@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
+from approvals import start
 from audit.answers import Answers
 from audit.events import alone, shown, told
 from audit.judgement import principals_of, reset_trouble
@@ -57,7 +58,7 @@ class _Reader:
         self._record = record
         self._directory = directory
         proposals, settled = proposed(record, directory), settlements(record, directory)
-        self._answers = Answers(directory, proposals, settled)
+        self._answers = Answers(record, directory, proposals, settled)
         self._signals = Signals(directory, settled, places(proposals))
         self._heard = {heard.event_id: heard for heard in record.signals}
         self._done = {done.event_id: done for done in record.completed}
@@ -85,6 +86,9 @@ def _started(event: HistoryEvent, record: MissionRecord, directory: Directory) -
     words = f"{started.mission.mission_type} mission with {shown(started.input)}"
     if principals.on_behalf_of:
         words += f", on behalf of {principals.on_behalf_of}"
+    before = start.predecessor(started.signed_start) if started.signed_start else None
+    if before is not None:
+        words += f", succeeding {before.mission_id}"
     for doubt in (f"the owner is unknown: {trouble}" if trouble else None, reset_trouble(record)):
         words += f"; {doubt}" if doubt else ""
     return Observation(

@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import JsonValue, ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionSignaledEventAttributes
 
 from approvals.decision import Heard
 from approvals.signed import Kind, Signed
@@ -47,6 +47,9 @@ class Started:
     at: datetime
     mission: MissionRef
     original_run_id: str
+    """The run that this one repeats after a reset; else this one."""
+    continued_run_id: str
+    """The run that this one goes on from; empty where there is none."""
     input: JsonValue
     """None also where the input could not be read."""
     signed_start: str | None
@@ -66,6 +69,7 @@ class Completed:
     result: JsonValue
     result_digest: Digest
     """SHA-256 of the result's bytes."""
+    activity_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ class MissionRecord:
                 first_execution_run_id=attributes.first_execution_run_id,
             ),
             original_run_id=attributes.original_execution_run_id,
+            continued_run_id=attributes.continued_execution_run_id,
             input=_only(attributes.input.payloads),
             signed_start=signed if isinstance(signed, str) else None,
         )
@@ -145,6 +150,7 @@ class MissionRecord:
                     name=attributes.signal_name,
                     values=tuple(json_of(payload) for payload in attributes.input.payloads),
                     principal=principal,
+                    workflow=_sender(attributes),
                 )
             )
         return tuple(found)
@@ -235,12 +241,19 @@ def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
         input=_only(order.input.payloads),
         result=_json(data),
         result_digest=Digest(hashlib.sha256(data or b"").hexdigest()),
+        activity_id=order.activity_id,
     )
 
 
 def _only(payloads: Sequence[Payload]) -> JsonValue:
     """The one value in *payloads*; None where there is another number of them, or it cannot be read."""
     return _json(json_of(payloads[0])) if len(payloads) == 1 else None
+
+
+def _sender(attributes: WorkflowExecutionSignaledEventAttributes) -> str | None:
+    """The workflow that sent a signal; None where a client did."""
+    sent = attributes.HasField("external_workflow_execution")
+    return attributes.external_workflow_execution.workflow_id if sent else None
 
 
 def _json(data: bytes | None) -> JsonValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -29,6 +30,8 @@ class Service(Written):
 
     name: str
     keys: tuple[PublicKey, ...] = ()
+    signs: tuple[Literal["read", "reason"], ...] = ()
+    """What it may testify to: reads, or what a model answered."""
 
 
 class Oidc(Written):

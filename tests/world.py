@@ -58,6 +58,7 @@ from workflows.use import Use
 
 SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
 PEOPLE = ("olga", "sam", "lena", "fay", "dora")
+SERVICES = ("mission-worker", "read-worker", "reason-worker")
 _T = TypeVar("_T")
 
 
@@ -243,10 +244,11 @@ class World:
                 content: dict[str, Any] = {"workflows": [RefundMission], "activities": [observe], "max_cached_workflows": 0}
                 return Worker(self.client, task_queue=queue or QUEUE, **content, **how)
             case "read":
-                reads = ReadActivities(self.bundle, ServerStarts(self.client), McpTools(), self.reader)
+                signer = self.signers.get("read-worker")
+                reads = ReadActivities(self.bundle, ServerStarts(self.client), McpTools(), self.reader, signer)
                 return Worker(self.client, task_queue=queue or READS, activities=[reads.read], **how)
             case "reason":
-                reasoning = ReasonActivities(LiteLLMModels(None))
+                reasoning = ReasonActivities(LiteLLMModels(None), self.signers.get("reason-worker"))
                 return Worker(self.client, task_queue=queue or REASONING, activities=[reasoning.reason], **how)
             case "commit":
                 return self.commit_worker(queue or COMMITS, **how)
@@ -311,7 +313,8 @@ def write_bundle(target: Path, enterprise: Enterprise, signers: Mapping[str, Sig
     directory = yaml.safe_load(path.read_text())
     for who in PEOPLE:
         directory["people"][who]["keys"] = [_public(signers[who])]
-    directory["services"]["mission-worker"]["keys"] = [_public(signers["mission-worker"])]
+    for service in SERVICES:
+        directory["services"][service]["keys"] = [_public(signers[service])]
     directory["gates"] = [_public(signers["gate"])]
     path.write_text(yaml.safe_dump(directory))
 
@@ -323,7 +326,7 @@ def _public(signer: Signer) -> dict[str, str]:
 
 def make_world(client: Client, enterprise: Enterprise, root: Path) -> World:
     """A world on a running enterprise and server."""
-    signers = {who: Signer.generate(f"{who}-1") for who in (*PEOPLE, "mission-worker", "gate", "stranger")}
+    signers = {who: Signer.generate(f"{who}-1") for who in (*PEOPLE, *SERVICES, "gate", "stranger")}
     policies = root / "policies"
     write_bundle(policies, enterprise, signers)
     return world_of(client, enterprise, policies, signers)

@@ -79,7 +79,8 @@ def _reason(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., 
     from policies.routes import NO_ROUTES
 
     routes = load_routes(settings.policies) if settings.policies else NO_ROUTES
-    return [], [ReasonActivities(LiteLLMModels(settings.model, routes)).reason]
+    signer = _optional(settings.reason_signing_key_file)
+    return [], [ReasonActivities(LiteLLMModels(settings.model, routes), signer).reason]
 
 
 def _read(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
@@ -90,7 +91,8 @@ def _read(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[
 
     bundle = load(_given(settings.policies))
     tokens = _tokens(bundle.catalogue.issuer, _given(settings.read_client_file))
-    return [], [ReadActivities(bundle, ServerStarts(client), McpTools(), tokens).read]
+    signer = _optional(settings.read_signing_key_file)
+    return [], [ReadActivities(bundle, ServerStarts(client), McpTools(), tokens, signer).read]
 
 
 def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
@@ -133,6 +135,10 @@ def _signer(path: Path) -> Signer:
     from workers.stack.keyfiles import read_key
 
     return read_key(path)
+
+
+def _optional(path: Path | None) -> Signer | None:
+    return _signer(path) if path is not None else None
 
 
 def _given(path: Path | None) -> Path:

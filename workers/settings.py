@@ -1,15 +1,16 @@
 """
 Settings of a worker process, read once from its environment.
 
-| variable              | roles             | meaning                                                              |
-|-----------------------|-------------------|----------------------------------------------------------------------|
-| `TEMPORAL_ADDRESS`    | all               | Temporal frontend, `host:port`; else from Temporal's own config file |
-| `TEMPORAL_NAMESPACE`  | all               | namespace; else `default`                                            |
-| `SAYSO_LOG_LEVEL`     | all               | `debug`, `info`, `warning` or `error`; else `info`                   |
-| `SAYSO_POLICIES`      | read, commit      | directory of the policy bundle; optional for reason: its model routes |
-| `SAYSO_CLIENT_FILE`   | read, commit      | JSON with the role's `client_id` and `client_secret` at the issuer   |
-| `SAYSO_GATE_KEY_FILE` | commit            | private JWK of the gate                                              |
-| `SAYSO_MODEL`         | reason, optional  | litellm model name; else the bundle's routes, else plain rules       |
+| variable                 | roles                  | meaning                                                              |
+|--------------------------|------------------------|----------------------------------------------------------------------|
+| `TEMPORAL_ADDRESS`       | all                    | Temporal frontend, `host:port`; else from Temporal's own config file |
+| `TEMPORAL_NAMESPACE`     | all                    | namespace; else `default`                                            |
+| `SAYSO_LOG_LEVEL`        | all                    | `debug`, `info`, `warning` or `error`; else `info`                   |
+| `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes             |
+| `SAYSO_CLIENT_FILE`      | read, commit           | JSON with the role's `client_id` and `client_secret` at the issuer   |
+| `SAYSO_GATE_KEY_FILE`    | commit                 | private JWK of the gate                                              |
+| `SAYSO_SIGNING_KEY_FILE` | read, reason, optional | private JWK of the service; without it, its answers show as claims   |
+| `SAYSO_MODEL`            | reason, optional       | litellm model name; else the bundle's routes, else plain rules        |
 
 Secrets stay in files: no value here is one, so a message may quote it.
 """
@@ -61,6 +62,8 @@ class Settings(BaseModel):
     read_client_file: Path | None = None
     commit_client_file: Path | None = None
     gate_key_file: Path | None = None
+    read_signing_key_file: Path | None = None
+    reason_signing_key_file: Path | None = None
     model: str | None = None
 
 
@@ -69,6 +72,9 @@ _FIXES = {
     "SAYSO_CLIENT_FILE": "the file with the client id and secret of this role",
     "SAYSO_READ_CLIENT_FILE": "the file with the read role's client id and secret",
     "SAYSO_COMMIT_CLIENT_FILE": "the file with the commit role's client id and secret",
+    "SAYSO_SIGNING_KEY_FILE": "the private key of this role's service, made with `sayso keys new`",
+    "SAYSO_READ_SIGNING_KEY_FILE": "the private key of the read worker's service, made with `sayso keys new`",
+    "SAYSO_REASON_SIGNING_KEY_FILE": "the private key of the reason worker's service, made with `sayso keys new`",
     "SAYSO_GATE_KEY_FILE": "the gate's private key, made with `sayso keys new gate`",
 }
 
@@ -76,7 +82,8 @@ _FIXES = {
 def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) -> Settings:
     """
     The settings for *roles*. A process of several roles names one client file for each:
-    `SAYSO_READ_CLIENT_FILE`, `SAYSO_COMMIT_CLIENT_FILE`.
+    `SAYSO_READ_CLIENT_FILE`, `SAYSO_COMMIT_CLIENT_FILE`; and likewise for signing keys, where it has any:
+    `SAYSO_READ_SIGNING_KEY_FILE`, `SAYSO_REASON_SIGNING_KEY_FILE`.
 
     Raises:
         WrongUse: A variable is missing or wrong; names it and what belongs there.
@@ -95,11 +102,23 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
         values["gate_key_file"] = _path(found, "SAYSO_GATE_KEY_FILE")
     if Role.REASON in roles:
         values["model"] = found.get("SAYSO_MODEL") or None
+    values |= _signing_keys(roles, found)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         # Everything but the level was made above in the right form.
         raise WrongUse(f"SAYSO_LOG_LEVEL is `{values['log_level']}`: use debug, info, warning or error") from error
+
+
+def _signing_keys(roles: Collection[Role], environment: Mapping[str, str]) -> dict[str, object]:
+    """The key files of the services among *roles* that have one; one that is named must be there."""
+    services = [role for role in (Role.READ, Role.REASON) if role in roles]
+    found: dict[str, object] = {}
+    for role in services:
+        name = f"SAYSO_{role.upper()}_SIGNING_KEY_FILE" if len(services) > 1 else "SAYSO_SIGNING_KEY_FILE"
+        if environment.get(name):
+            found[f"{role}_signing_key_file"] = _path(environment, name)
+    return found
 
 
 def _temporal(environment: Mapping[str, str]) -> tuple[str, str]:

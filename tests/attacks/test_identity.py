@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from pydantic import JsonValue
 
-from approvals import checks, start
+from approvals import checks, decision, start, votes
 from approvals.decision import SIGNAL, TYP, Audience
 from approvals.jws import Signer
 from audit import judgement
@@ -236,9 +236,59 @@ async def test_mission_worker_decides_where_the_directory_calls_it_a_person(benc
     assert bench.paid == [4200]
 
 
+async def from_a_workflow(kit: Kit) -> Bench:
+    """A sibling sends an unsigned approve; its worker signs in to the server as a support lead, and is stamped so."""
+    bench = Bench(kit, attesting(kit))
+    found = await bench.propose()
+    bench.say({**CLAIMED, "proposal": found.digest}, principal="user:sam", workflow="refund-9")
+    return bench
+
+
+@pytest.mark.promise("B7")
+async def test_decision_of_a_workflow_is_nobodys_whoever_is_stamped(kit: Kit) -> None:
+    """The principal is the worker's that ran the workflow, and a workflow is no person."""
+    bench = await from_a_workflow(kit)
+    settlement = await bench.settle()
+    assert (settlement.kind, bench.paid) == ("pending", [])
+    assert "it is `claimed` (workflow `refund-9` sent it)" in settlement.votes[0].refused[0]
+
+
+@pytest.mark.promise("B7")
+async def test_signed_decision_counts_whoever_carries_it(kit: Kit) -> None:
+    """The key decides; a workflow that hands on what Sam signed is a messenger."""
+    bench = Bench(kit, attesting(kit))
+    await bench.propose()
+    bench.say(decision.sign(bench.statement(), kit.signers["sam"]), workflow="refund-9")
+    assert (await bench.settle()).votes[0].assurance == "signed"
+    assert bench.paid == [4200]
+
+
+@pytest.mark.promise("B7")
+async def test_no_of_a_workflow_is_heard(kit: Kit) -> None:
+    """Doubt about the sender keeps no denial out, and accuses nobody."""
+    bench = Bench(kit, attesting(kit))
+    found = await bench.propose()
+    bench.say({"proposal": found.digest, "verdict": "deny", "approver": "sam"}, principal="user:sam", workflow="refund-9")
+    settlement = await bench.settle()
+    assert (settlement.kind, settlement.votes[0].by) == ("denied", "somebody who claims to be sam")
+
+
+@pytest.mark.control("B7")
+async def test_decision_of_a_workflow_approves_where_its_sender_is_not_looked_at(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One defence: that a signal of a workflow is never attested."""
+    bench = await from_a_workflow(kit)
+    monkeypatch.setattr(votes, "by_a_workflow", lambda heard: False)
+    await bench.settle()
+    assert bench.paid == [4200]
+
+
 async def reset_run(kit: Kit) -> Bench:
     """A run that the server recorded as a reset, which stamps signals with the resetter: here with a support lead."""
     bench = Bench(kit, attesting(kit))
+    bench.started(run_id="run-0").end()
+    bench.started()
     bench.mission.events[0].workflow_execution_started_event_attributes.original_execution_run_id = "run-0"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("activities.proposer.reset_trouble", lambda record: None)

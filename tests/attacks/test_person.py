@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import JsonValue
 
-from activities import proposer
+from activities import lineage
 from approvals import card, checks
 from approvals.card import as_markdown, as_text, render
 from tests.conftest import Without
@@ -84,7 +84,7 @@ async def test_earlier_payment_is_not_on_the_card_where_uses_are_not_asked(
     await bench.propose()
     bench.approve("sam")
     await bench.settle()
-    monkeypatch.setattr(proposer, "signed_proposals", lambda record, law: {})
+    monkeypatch.setattr(lineage, "signed_proposals", lambda record, law: {})
     second = await bench.propose(step="2")
     assert not [line for line in render(second.proposal).facts if line.label.startswith("before this")]
 

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from typing import cast as typed
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.histories import unreachable
+from approvals.card import NARROWEST, labelled, render
 from approvals.decision import Verdict
+from approvals.display import visible_json
 from approvals.queue import Waiting
 from approvals.resolution import State
 from approvals.settlement import SettlementKind
 from approvals.votes import Vote
 from audit.errors import NotAMissionError
 from audit.judgement import Law
+from audit.proven import proposed
 from policies.canonical import Digest
 from policies.load import load, shipped
 from policies.requirement import Assurance
 from tests.cli.histories import DIRECTORY, GATE, MISSION, SAM, STRANGER, T0, History
+from tests.fakes.history import sealed_payload
 from workers.cli import matter as matters
 from workers.cli.ballot import cast
 from workers.cli.desk import Desk
@@ -162,3 +169,44 @@ def test_settled_proposal_stands_as_the_gate_settled_it() -> None:
     assert [vote.counts for vote in matter.standing.votes] == [True]
     with pytest.raises(Refused, match="was committed"):
         cast(matter, SAM, Verdict.DENY, "")
+
+
+@pytest.mark.promise("F5")
+def test_proposal_that_could_not_be_opened_is_not_shown() -> None:
+    """No codec, or the wrong key: there is nothing to show, and nothing is signed over a digest alone."""
+    history = History().started()
+    signed, _ = history.proposed()
+    history.events[-1].activity_task_completed_event_attributes.result.payloads[0].CopyFrom(sealed_payload())
+    assert "holds no proposal" in str(found(history, signed.digest))
+
+
+@pytest.mark.promise("F5")
+def test_proposal_with_a_masked_field_is_not_shown() -> None:
+    """The gate signed every field of it; what a redacting reader leaves is not what was signed."""
+    history = History().started()
+    signed, _ = history.proposed()
+    payload = history.events[-1].activity_task_completed_event_attributes.result.payloads[0]
+    assert b"4200" in payload.data
+    payload.data = payload.data.replace(b"4200", b"null")
+    assert "not the one that was signed" in str(found(history, signed.digest))
+
+
+@pytest.mark.promise("F5")
+@given(st.dictionaries(st.text(max_size=40), st.text(max_size=3000), max_size=4), st.integers(NARROWEST, 200))
+def test_nothing_on_a_card_is_masked_or_cut(arguments: dict[str, str], width: int) -> None:
+    """Every argument to its last character, in any terminal: broken into lines, never shortened."""
+    history = History().started()
+    history.proposed()
+    proposal = next(iter(proposed(history.record(), DIRECTORY).values()))[1]
+    action = proposal.action.model_copy(update={"arguments": arguments})
+    card = render(proposal.model_copy(update={"action": action}))
+    assert sorted(line.text for line in card.arguments) == sorted(map(visible_json, arguments.values() or [{}]))
+    rows = [row.strip() for row in labelled(card.arguments, width)]
+    assert _letters("".join(row.removeprefix("| ") for row in rows)) == _letters(
+        "".join(line.label + line.text for line in card.arguments)
+    )
+
+
+def _letters(text: str) -> Counter[str]:
+    """Every character but blanks and bars, which the frame adds; a label and a text may be broken side by side."""
+    return Counter(char for char in text if char not in " |")

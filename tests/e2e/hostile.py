@@ -50,6 +50,14 @@ class Answer(Recorded):
     said: str = ""
 
 
+class Message(Recorded):
+    """A signal to another workflow."""
+
+    workflow_id: str
+    signal: str
+    value: Any
+
+
 @workflow.defn(name="refund")
 class Puppet:
     """Obeys updates, which leave no signal in its history; ends when told to."""
@@ -86,6 +94,11 @@ class Puppet:
             cause = error.cause
             kind = cause.type if isinstance(cause, ApplicationError) else type(cause).__name__
             return Answer(error=kind or "", said=str(cause))
+
+    @workflow.update
+    async def tell(self, message: Message) -> None:
+        """Signals another workflow."""
+        await workflow.get_external_workflow_handle(message.workflow_id).signal(message.signal, message.value)
 
     @workflow.update
     async def end(self, order: Order | None = None) -> None:

@@ -22,7 +22,7 @@ from approvals.settlement import SettlementKind
 from audit.judgement import Found
 from examples.refund.signing import write_private
 from policies.canonical import Digest
-from tests.e2e.hostile import hijacked
+from tests.e2e.hostile import Message, hijacked
 from tests.e2e.insider import send_raw
 from tests.world import World
 from workflows.refund import Verdict as MissionVerdict
@@ -336,3 +336,35 @@ async def test_approval_before_the_proposal_counts_nothing(attacker: World) -> N
     settlement = await mission.settle(found.digest)
     assert settlement.kind is SettlementKind.PENDING and "before the proposal" in settlement.votes[-1].refused[0]
     assert mission.rows == 0
+
+
+async def _told_by_a_sibling(attacker: World, value: Any) -> tuple[Any, Any]:
+    """A proposal whose mission another workflow of the attacker's signals *value* as a decision."""
+    mission, sibling = await hijacked(attacker), await hijacked(attacker)
+    found = await mission.proposed()
+    given = value if isinstance(value, dict) else await value(mission.handle, found)
+    sent = given | {"proposal": found.digest} if isinstance(given, dict) else given
+    await sibling.handle.execute_update("tell", Message(workflow_id=mission.handle.id, signal=SIGNAL, value=sent))
+    heard = (await attacker.record(mission.handle)).signals[-1]
+    assert heard.workflow == sibling.handle.id
+    return mission, found
+
+
+@pytest.mark.promise("B7")
+async def test_decision_of_a_sibling_workflow_is_only_claimed(attacker: World) -> None:
+    """docs/threats.md B7: the server records which workflow sent it, and the gate heeds that."""
+    mission, found = await _told_by_a_sibling(attacker, {"verdict": "approve", "approver": "sam"})
+    settlement = await mission.settle(found.digest)
+    assert settlement.kind is SettlementKind.PENDING and mission.rows == 0
+    assert "it is `claimed` (workflow `refund-" in settlement.votes[-1].refused[0]
+
+
+@pytest.mark.promise("B7")
+async def test_signed_decision_that_a_sibling_workflow_hands_on_counts(attacker: World) -> None:
+    """docs/threats.md B7: the key decides, not the messenger."""
+
+    async def signed(handle: Handle, found: Found) -> str:
+        return sign(await attacker.statement(handle, found), attacker.signers["sam"])
+
+    mission, found = await _told_by_a_sibling(attacker, signed)
+    assert (await mission.settle(found.digest)).kind is SettlementKind.RECEIPT and mission.rows == 1

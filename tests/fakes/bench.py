@@ -171,9 +171,9 @@ class Bench:
         """Signs a deny and sends it."""
         self.decide(who, Verdict.DENY, **changes)
 
-    def say(self, value: JsonValue | bytes | BaseModel, *, principal: str | None = None) -> None:
+    def say(self, value: JsonValue | bytes | BaseModel, *, principal: str | None = None, workflow: str | None = None) -> None:
         """Sends anything under the name of a decision."""
-        self.mission.signal(SIGNAL, value, principal=principal)
+        self.mission.signal(SIGNAL, value, principal=principal, workflow=workflow)
 
     async def settle(
         self,

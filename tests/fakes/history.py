@@ -62,6 +62,7 @@ class FakeHistory:
         signed: str | None = None,
         original_run_id: str | None = None,
         first_run_id: str | None = None,
+        continued_run_id: str = "",
     ) -> None:
         """The started event; *signed* travels in the memo."""
         event = self.append(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
@@ -70,6 +71,7 @@ class FakeHistory:
         attributes.workflow_id = self.mission_id
         attributes.original_execution_run_id = original_run_id or self.run_id
         attributes.first_execution_run_id = first_run_id or self.run_id
+        attributes.continued_execution_run_id = continued_run_id
         attributes.input.payloads.append(json_payload(given))
         if signed is not None:
             attributes.memo.fields[MEMO].CopyFrom(json_payload(signed))
@@ -111,13 +113,21 @@ class FakeHistory:
         """A whole activity; the completed event's id."""
         return self.complete(self.schedule(name, given, queue), result)
 
-    def signal(self, name: str, *values: JsonValue | bytes | BaseModel | Payload, principal: str | None = None) -> int:
-        """A signal with any number of values, and the principal `type:name` where the server stamped one."""
+    def signal(
+        self,
+        name: str,
+        *values: JsonValue | bytes | BaseModel | Payload,
+        principal: str | None = None,
+        workflow: str | None = None,
+    ) -> int:
+        """A signal with any number of values; the principal `type:name` and the sending workflow, where the server says so."""
         event = self.append(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
         attributes = event.workflow_execution_signaled_event_attributes
         attributes.signal_name = name
         payloads: Iterable[Payload] = (value if isinstance(value, Payload) else json_payload(value) for value in values)
         attributes.input.payloads.extend(payloads)
+        if workflow is not None:
+            attributes.external_workflow_execution.workflow_id = workflow
         if principal is not None:
             kind, _, who = principal.partition(":")
             event.principal.type, event.principal.name = kind, who
@@ -126,6 +136,11 @@ class FakeHistory:
     def cancel(self) -> None:
         """Somebody asks the run to cancel."""
         self.append(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
+
+    def end(self, event_type: int = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED) -> None:
+        """The run is over."""
+        self.append(event_type)
+        self.open = False
 
     def copied(self, events: Iterable[HistoryEvent]) -> None:
         """Appends events of another history, as somebody who may write events would."""

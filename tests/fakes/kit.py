@@ -16,7 +16,7 @@ from policies.directory import Directory
 from policies.load import load, shipped
 
 PEOPLE = ("olga", "sam", "lena", "fay", "dora")
-SERVICES = ("mission-worker",)
+SERVICES = ("mission-worker", "read-worker", "reason-worker")
 Edit = Callable[[Path], None]
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import JsonValue
 from temporalio.api.enums.v1 import EventType
 
-from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
+from activities.errors import AlreadyUsed, Gone, Lost, TokenRefused, Unreachable
 from activities.ports import Snapshot, ToolAnswer, Use
 from approvals.settlement import USED, Claim
 from approvals.signed import Signed
@@ -42,6 +42,8 @@ class FakeHistories:
         """The run's settled events."""
         if self.down:
             raise Unreachable("the Temporal server", "its frontend", "down")
+        if (mission_id, run_id) not in self.runs:
+            raise Gone("the Temporal server", "its frontend", "workflow execution not found")
         return self.runs[mission_id, run_id].record()
 
     async def snapshot(self, mission_id: str, run_id: str) -> Snapshot:

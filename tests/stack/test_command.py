@@ -84,6 +84,7 @@ def test_existing_key_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureF
         (Role.READ, {}, "SAYSO_POLICIES is not set"),
         (Role.READ, {"SAYSO_POLICIES": "/nowhere"}, "SAYSO_POLICIES is `/nowhere`, where no directory is"),
         (Role.COMMIT, {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts"}, "SAYSO_GATE_KEY_FILE is not set"),
+        (Role.REASON, {"SAYSO_SIGNING_KEY_FILE": "/nowhere"}, "SAYSO_SIGNING_KEY_FILE is `/nowhere`, where no file is"),
         (Role.MISSION, {"SAYSO_LOG_LEVEL": "loud"}, "SAYSO_LOG_LEVEL is `loud`"),
         (Role.MISSION, {"TEMPORAL_API_KEY": "secret"}, "Temporal's configuration asks for TLS or an API key"),
     ],
@@ -92,6 +93,17 @@ def test_wrong_setting_is_named_and_never_shown_when_secret(role: Role, environm
     with pytest.raises(WrongUse, match=message) as refused:
         read([role], environment)
     assert "secret" not in str(refused.value)
+
+
+def test_services_of_one_process_sign_with_a_key_each() -> None:
+    """And without one their answers show as claims."""
+    both = {"SAYSO_READ_SIGNING_KEY_FILE": "/etc/hosts", "SAYSO_REASON_SIGNING_KEY_FILE": "/etc/passwd"}
+    given = {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts"}
+    settings = read([Role.READ, Role.REASON], given | both)
+    assert [str(path) for path in (settings.read_signing_key_file, settings.reason_signing_key_file)] == [*both.values()]
+    alone = read([Role.REASON], {"SAYSO_SIGNING_KEY_FILE": "/etc/hosts"})
+    assert (str(alone.reason_signing_key_file), alone.read_signing_key_file) == ("/etc/hosts", None)
+    assert read([Role.REASON], both).reason_signing_key_file is None
 
 
 def test_mission_worker_needs_nothing_but_temporal() -> None:

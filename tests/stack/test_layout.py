@@ -6,14 +6,16 @@ import shutil
 import socket
 import stat
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import yaml
 
 from policies.load import load, load_directory
 from workers.errors import WrongUse
 from workers.profile import load as load_profile
 from workers.stack.keyfiles import read_key
-from workers.stack.layout import Layout, prepare
+from workers.stack.layout import SERVICES, Layout, prepare
 from workers.stack.ports import Ports, choose
 
 PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006)
@@ -99,6 +101,28 @@ def test_lost_gate_key_is_replaced_and_pinned_beside_the_old_one(layout: Layout)
     layout.gate_key.unlink()
     prepare(layout, PORTS)
     assert [key.kid for key in load_directory(layout.policies).gates] == [old, read_key(layout.gate_key).kid]
+
+
+@pytest.mark.parametrize("role", SERVICES)
+def test_worker_that_answers_has_a_key_to_sign_with(layout: Layout, role: Literal["read", "reason"]) -> None:
+    """And the directory lets that service sign its kind of answer, and no other."""
+    service = load_directory(layout.policies).services[SERVICES[role]]
+    assert ([key.kid for key in service.keys], service.signs) == ([read_key(layout.service_key(role)).kid], (role,))
+
+
+def test_stack_of_before_signatures_gets_its_services_keys(layout: Layout) -> None:
+    """Its directory listed the services and let none of them sign."""
+    path = layout.policies / "directory.yaml"
+    directory = yaml.safe_load(path.read_text())
+    del directory["services"]["reason-worker"]
+    directory["services"]["read-worker"] = {"name": "Read worker"}
+    path.write_text(yaml.safe_dump(directory))
+    for role in SERVICES:
+        layout.service_key(role).unlink()
+    prepare(layout, PORTS)
+    services = load_directory(layout.policies).services
+    assert (services["read-worker"].signs, len(services["read-worker"].keys)) == (("read",), 1)
+    assert not layout.service_key("reason").exists()
 
 
 def test_moved_port_moves_the_endpoint_and_nothing_else(layout: Layout) -> None:

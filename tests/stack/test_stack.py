@@ -49,12 +49,15 @@ def test_each_process_gets_only_its_own_credentials(stack: Stack) -> None:
             holders.setdefault(variable, set()).add(name)
     assert holders["SAYSO_GATE_KEY_FILE"] == {"commit"}
     assert holders["SAYSO_CLIENT_FILE"] == {"commit", "read"}
+    assert holders["SAYSO_SIGNING_KEY_FILE"] == {"read", "reason"}
     assert holders["OPENAI_API_KEY"] == holders["SAYSO_MODEL"] == holders["OUR_TOKEN"] == {"reason"}
     assert not holders.keys() & OTHERS.keys()
     assert holders["TEMPORAL_ADDRESS"] == {"mission", "reason", "read", "commit"}
     assert "SAYSO_KEY" not in holders
     clients = [environment_of(pids(stack.data)[role])["SAYSO_CLIENT_FILE"] for role in ("read", "commit")]
     assert clients[0] != clients[1]
+    keys = [environment_of(pids(stack.data)[role])["SAYSO_SIGNING_KEY_FILE"] for role in ("read", "reason")]
+    assert keys[0] != keys[1]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from pydantic import JsonValue, ValidationError
 
 from activities.directories import FileDirectories
+from activities.lineage import MAX_PRIOR, MAX_PRIOR_ARGUMENTS
 from activities.mcp_tools import without
-from activities.proposer import MAX_PRIOR, MAX_PRIOR_ARGUMENTS
 from activities.tokens import KEPT_SECONDS, IssuerTokens
 from approvals import start
 from approvals.card import render

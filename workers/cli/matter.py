@@ -27,6 +27,7 @@ from audit.errors import AuditError
 from audit.judgement import Judgement, Law, Point, docket_of, judge, said, signed_proposals
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
+from audit.witnesses import witness_of
 from policies.canonical import Digest
 from workers.cli.desk import Desk, missing
 from workers.errors import WrongUse
@@ -87,6 +88,12 @@ class Matter:
             for seen in self.proposal.seen
             if seen.event_id in results and results[seen.event_id].result_digest == seen.digest
         )
+
+    @cached_property
+    def witnesses(self) -> dict[int, str]:
+        """By event of a result, the service that signed it, as verified here."""
+        found = ((done.event_id, witness_of(done, self.record, self.law.directory)) for done in self.record.completed)
+        return {event_id: service for event_id, service in found if service is not None}
 
     def with_decision(self, heard: Heard) -> Resolution:
         """How it would stand with one more decision."""

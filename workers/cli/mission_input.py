@@ -52,7 +52,13 @@ def default_id(mission: str, value: JsonValue) -> str:
 
 
 def signed_start(
-    namespace: str, mission: str, mission_id: str, value: JsonValue, on_behalf_of: str | None, signer: Signer
+    namespace: str,
+    mission: str,
+    mission_id: str,
+    value: JsonValue,
+    on_behalf_of: str | None,
+    signer: Signer,
+    predecessor: start.Predecessor | None = None,
 ) -> str:
     """The start that the gate finds in the memo, good for some minutes."""
     now = datetime.now(UTC)
@@ -62,6 +68,7 @@ def signed_start(
         mission_id=mission_id,
         input=start.input_digest(value),
         on_behalf_of=on_behalf_of,
+        predecessor=predecessor,
         iat=int(now.timestamp()),
         exp=int((now + start.LIFETIME).timestamp()),
         jti=uuid.uuid4().hex,

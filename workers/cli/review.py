@@ -63,7 +63,10 @@ def as_data(matter: Matter) -> dict[str, Any]:
         "expired": matter.expired,
         "card": render(matter.proposal).model_dump(mode="json"),
         "card_digest": matter.proposal.card,
-        "seen": [{**seen.model_dump(mode="json"), "result": result} for seen, result in matter.seen],
+        "seen": [
+            {**seen.model_dump(mode="json"), "signed_by": matter.witnesses.get(seen.event_id), "result": result}
+            for seen, result in matter.seen
+        ],
         "checks": [finding.model_dump(mode="json") for finding in matter.judgement.findings],
         "decisions": [vote.model_dump(mode="json") for vote in matter.standing.votes],
         "evidence": matter.judgement.head.model_dump(mode="json"),
@@ -134,7 +137,9 @@ def _seen(matter: Matter, full: bool, width: int) -> str:
         text = visible_json(result)
         rest = len(text) - MAX_RESULT
         shown = text if full or rest <= 0 else f"{text[:MAX_RESULT]} ... {rest} more characters, see --full"
-        lines += [f"event {seen.event_id}, {visible(seen.what)}:", f"  {shown}"]
+        service = matter.witnesses.get(seen.event_id)
+        whose = f"signed by {visible(service)}" if service else "as the mission claims"
+        lines += [f"event {seen.event_id}, {whose}: {visible(seen.what)}:", f"  {shown}"]
     return boxed("UNTRUSTED: what tools and models answered", lines, width) if lines else ""
 
 

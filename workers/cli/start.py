@@ -29,6 +29,7 @@ class Order:
     given: str
     mission_id: str | None
     on_behalf_of: str | None
+    succeeds: str | None
     name: str | None
     key: Path | None
     data: Path | None
@@ -42,6 +43,7 @@ class Order:
 @click.option("--id", "mission_id", metavar="ID", help="Mission id; else the mission type and the case id.")
 @click.option("--wait", is_flag=True, help="Wait for the end: exit code 0 when it committed, else 1.")
 @click.option("--on-behalf-of", metavar="WHO", help="Whom the mission acts for; they cannot approve its actions.")
+@click.option("--succeeds", metavar="MISSION", help="A mission that is over; approvers are shown what it did.")
 @key_options
 @data_option
 @json_option
@@ -66,6 +68,7 @@ async def _start(order: Order) -> None:
             "run_id": handle.result_run_id,
             "mission_type": order.mission,
             "owner": owner,
+            "succeeds": order.succeeds,
             "ui": _page(desk, handle),
         }
         if order.wait:
@@ -101,13 +104,15 @@ async def _started(desk: Desk, signer: Signer, order: Order, value: JsonValue) -
     from temporalio.exceptions import WorkflowAlreadyStartedError
 
     from approvals.start import MEMO
-    from workers.cli.mission_input import default_id, signed_start
+    from workers.cli.mission_input import signed_start
+    from workers.cli.succession import predecessor
     from workflows.missions import QUEUE
 
-    mission_id = order.mission_id if order.mission_id is not None else default_id(order.mission, value)
+    before = await predecessor(desk, order.succeeds) if order.succeeds is not None else None
+    mission_id = await _mission_id(desk, order, value)
     if not mission_id.strip() or not mission_id.isprintable() or len(mission_id) > 200:
         raise WrongUse("a mission id is 1 to 200 printable characters")
-    token = signed_start(desk.client.namespace, order.mission, mission_id, value, order.on_behalf_of, signer)
+    token = signed_start(desk.client.namespace, order.mission, mission_id, value, order.on_behalf_of, signer, before)
     try:
         return await desk.client.start_workflow(
             order.mission,
@@ -121,6 +126,17 @@ async def _started(desk: Desk, signer: Signer, order: Order, value: JsonValue) -
         raise await _there_already(desk, mission_id) from error
 
 
+async def _mission_id(desk: Desk, order: Order, value: JsonValue) -> str:
+    """As given, else the default one; a successor takes the next that is free, for its predecessor has that one."""
+    from workers.cli.mission_input import default_id
+    from workers.cli.succession import free_id
+
+    if order.mission_id is not None:
+        return order.mission_id
+    wanted = default_id(order.mission, value)
+    return wanted if order.succeeds is None else await free_id(desk, wanted)
+
+
 async def _there_already(desk: Desk, mission_id: str) -> Refused:
     from temporalio.client import WorkflowExecutionStatus
 
@@ -130,7 +146,8 @@ async def _there_already(desk: Desk, mission_id: str) -> Refused:
     found = await described(desk, mission_id)
     how = "is running already" if found.status is WorkflowExecutionStatus.RUNNING else "was there before and has ended"
     name = visible(mission_id)
-    return Refused(f"mission `{name}` {how}: `sayso rail {name}` shows it; start another with `--id`")
+    more = f"; start another with `--id`, or its successor with `--succeeds {name}`"
+    return Refused(f"mission `{name}` {how}: `sayso rail {name}` shows it{more}")
 
 
 async def _wait(desk: Desk, handle: WorkflowHandle[Any, Any], order: Order, result: dict[str, Any]) -> None:
@@ -158,4 +175,5 @@ def _words(result: dict[str, Any]) -> str:
 
     name = visible(str(result["mission_id"]))
     page = f"\n{result['ui']}" if result["ui"] else ""
-    return f"mission `{name}` started, owned by {visible(str(result['owner']))}: `sayso rail {name}` shows it{page}"
+    after = f" as the successor of `{visible(str(result['succeeds']))}`" if result["succeeds"] else ""
+    return f"mission `{name}` started{after}, owned by {visible(str(result['owner']))}: `sayso rail {name}` shows it{page}"

@@ -26,6 +26,8 @@ from workers.stack.ports import HOST, PURPOSES, Ports
 
 NAMESPACE = "default"
 GATE = "gate"
+SERVICES = {"read": "read-worker", "reason": "reason-worker"}
+"""The services that sign what they answer, by role."""
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+")
 _HEADER = "# Who is who. Public keys only; see `sayso keys new`. The private keys of the demo's people are in ../keys.\n"
 
@@ -47,6 +49,10 @@ class Layout:
         """The issuer credential of *role*."""
         return self.secrets / f"{role}-client.json"
 
+    def service_key(self, role: str) -> Path:
+        """The signing key of *role*'s service."""
+        return self.secrets / f"{role}-signing-key.jwk"
+
     def make(self) -> None:
         """Makes the private directories."""
         for path in (self.data, self.keys, self.secrets, self.systems):
@@ -67,6 +73,8 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
     load(layout.policies)
     _move_endpoints(layout, layout.policies / "integrations.yaml", ports)
     _replace_lost_gate_key(layout, layout.policies / "directory.yaml")
+    for role in SERVICES:
+        _replace_lost_service_key(layout, layout.policies / "directory.yaml", role)
     write_clients(layout.secrets, Resources(ports.endpoint("orders"), ports.endpoint("payments"), ports.endpoint("knowledge")))
     profile = Profile(
         address=f"{HOST}:{ports.temporal}",
@@ -92,6 +100,7 @@ def _write_bundle(layout: Layout) -> None:
     shutil.copytree(shipped(), staged)
     directory = _directory(staged / "directory.yaml")
     paths = {who: layout.keys / f"{who}.jwk" for who in directory["people"]} | {GATE: layout.gate_key}
+    paths |= {service: layout.service_key(role) for role, service in SERVICES.items() if service in directory["services"]}
     for who, path in paths.items():
         if not path.exists():
             write_key(path, new_key(who))
@@ -114,9 +123,22 @@ def _replace_lost_gate_key(layout: Layout, path: Path) -> None:
     write_key(layout.gate_key, signer)
 
 
+def _replace_lost_service_key(layout: Layout, path: Path, role: str) -> None:
+    """A new key for the service of *role* where its file is gone, and the right to sign; none where no such service is."""
+    service, directory = SERVICES[role], _directory(path)
+    if layout.service_key(role).exists() or service not in (directory.get("services") or {}):
+        return
+    signer = new_key(service)
+    directory["services"][service].setdefault("signs", [role])
+    _enrol(directory, service, signer)
+    _write_directory(layout, path, directory)
+    write_key(layout.service_key(role), signer)
+
+
 def _enrol(directory: dict[str, Any], who: str, signer: Signer) -> None:
     entry = _entry(signer.public())
-    holder = directory if who == GATE else directory["people"][who]
+    named = directory["services"] if who in SERVICES.values() else directory["people"]
+    holder = directory if who == GATE else named[who]
     place = "gates" if who == GATE else "keys"
     holder[place] = [*(holder.get(place) or []), entry]
 

@@ -17,7 +17,7 @@ from policies.load import load_routes
 from workers.errors import CannotReach
 from workers.settings import Role
 from workers.stack.health import answers, polls, serves
-from workers.stack.layout import NAMESPACE, Layout
+from workers.stack.layout import NAMESPACE, SERVICES, Layout
 from workers.stack.model_environment import for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
@@ -129,6 +129,8 @@ def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str],
         own["SAYSO_LOG_LEVEL"] = environment["SAYSO_LOG_LEVEL"]
     if role in (Role.READ, Role.COMMIT):
         own |= {"SAYSO_POLICIES": str(layout.policies), "SAYSO_CLIENT_FILE": str(layout.client(role))}
+    if role in SERVICES and layout.service_key(role).exists():
+        own["SAYSO_SIGNING_KEY_FILE"] = str(layout.service_key(role))
     if role is Role.COMMIT:
         own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
     if role is Role.REASON:

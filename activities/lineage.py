@@ -1,0 +1,246 @@
+"""
+What was really done before a proposal: by its mission's own run, by the missions it succeeds, and by the runs that any of
+them repeats or continues.
+
+A predecessor is believed as little as any mission: its histories are read from the server, a proposal was used when the gate
+announced so in the run's own history, and it was done when a pinned gate key signed the receipt. What cannot be told stops
+the successor: a run that is open could still act after the card was shown, and of one that is gone nobody knows what it did.
+
+Source: docs/decisions/0011-lineage.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic import JsonValue
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+
+from activities.errors import Gone
+from activities.gate import Ports
+from activities.receipts import receipt_of, verified_receipt
+from approvals import start
+from approvals.decision import Verdict
+from approvals.proposal import Prior, PriorKind, Proposal
+from approvals.settlement import USED
+from approvals.signed import Kind
+from approvals.start import Predecessor
+from audit.errors import NotAMissionError
+from audit.judgement import Law, announcements, signed_proposals, verified_settlement
+from audit.payloads import SEALED
+from audit.record import MissionRecord
+from policies.action import Action, MissionRef
+from policies.canonical import Digest, canonical, digest
+from policies.ruling import Finding
+
+MAX_RUNS = 10
+"""So many earlier runs are read for one card."""
+MAX_PRIOR = 20
+"""So many earlier proposals are on a card; what was done, or may have been, is there however many they are."""
+MAX_PRIOR_ARGUMENTS = 2048
+CROWDED_ARGUMENTS = 128
+"""The same where more was done than MAX_PRIOR."""
+_TELLING = (
+    PriorKind.RECEIPT, PriorKind.FOUND_DONE, PriorKind.FOUND_NOT_DONE, PriorKind.UNKNOWN, PriorKind.NOT_USED,
+)  # fmt: skip
+_FOUND = {Verdict.DONE: PriorKind.FOUND_DONE, Verdict.NOT_DONE: PriorKind.FOUND_NOT_DONE}
+
+
+Use = tuple[Digest, int]
+"""A proposal and an item of it."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One action of an earlier proposal and what came of it."""
+
+    name: Digest
+    item: int
+    action: Action
+    kind: PriorKind
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What was found about everything before a proposal of the run `mission`."""
+
+    mission: MissionRef
+    finding: Finding
+    """Whether all of it could be told."""
+    deeds: Mapping[Use, Deed] = field(default_factory=dict)
+    """Each once, the oldest run's first."""
+
+    def before(self, actions: Sequence[Action]) -> tuple[Prior, ...]:
+        """For the card of *actions*: all that was done or may have been, and the newest of what came to nothing."""
+        done = [deed for deed in self.deeds.values() if deed.kind is not PriorKind.NOT_USED]
+        idle = [use for use, deed in self.deeds.items() if deed.kind is PriorKind.NOT_USED]
+        room = max(MAX_PRIOR - len(done), 0)
+        kept = {(deed.name, deed.item) for deed in done} | set(idle[len(idle) - min(room, len(idle)) :])
+        size = MAX_PRIOR_ARGUMENTS if len(done) <= MAX_PRIOR else CROWDED_ARGUMENTS
+        wanted = {_what(action) for action in actions}
+        return tuple(self._line(deed, wanted, size) for use, deed in self.deeds.items() if use in kept)
+
+    def _line(self, deed: Deed, wanted: Collection[bytes], size: int) -> Prior:
+        earlier = deed.action
+        return Prior(
+            proposal=deed.name,
+            operation=earlier.operation,
+            arguments=_short(earlier.arguments, size),
+            kind=deed.kind,
+            mission="" if earlier.mission == self.mission else earlier.mission.mission_id,
+            failed=deed.failed,
+            same=_what(earlier) in wanted,
+        )
+
+
+class _Trouble(Exception):
+    """Why what was done before cannot be told."""
+
+
+async def traced(record: MissionRecord, law: Law, ports: Ports) -> Lineage:
+    """
+    The lineage of *record*, whose finding says no where a run before it is open, gone, sealed, or one too many.
+
+    Raises:
+        Unreachable: The Temporal server does not answer.
+    """
+    mission = record.started.mission
+    try:
+        earlier = await _earlier(record, ports)
+    except _Trouble as trouble:
+        return Lineage(mission, Finding(check="lineage", holds=False, words=str(trouble)))
+    deeds: dict[Use, Deed] = {}
+    for run in (*reversed(earlier), record):
+        for deed in await _deeds(run, law, ports):
+            if deed.kind is PriorKind.NOT_USED and run is not record:
+                continue
+            known = deeds.get((deed.name, deed.item))
+            if known is None or _TELLING.index(deed.kind) < _TELLING.index(known.kind):
+                deeds[deed.name, deed.item] = deed
+    words = f"{len(earlier)} earlier runs were read" if earlier else "no run came before"
+    return Lineage(mission, Finding(check="lineage", holds=True, words=words), deeds)
+
+
+async def _earlier(record: MissionRecord, ports: Ports) -> list[MissionRecord]:
+    """Every run before *record*, the nearest first. Raises _Trouble, Unreachable."""
+    known = {(record.mission_id, record.run_id)}
+    todo, found = list(_before(record)), list[MissionRecord]()
+    while todo:
+        mission_id, run_id = todo.pop(0)
+        if (mission_id, run_id) in known:
+            continue
+        known.add((mission_id, run_id))
+        if len(found) == MAX_RUNS:
+            raise _Trouble(f"more than {MAX_RUNS} runs came before this one, which is more than a card can answer for")
+        run = await _read(mission_id, run_id, ports)
+        found.append(run)
+        todo += _before(run)
+    return found
+
+
+def _before(record: MissionRecord) -> Iterable[tuple[str, str]]:
+    """The runs that *record* names as its own past: the one it succeeds, and those it repeats or continues."""
+    started = record.started
+    named = start.predecessor(started.signed_start) if started.signed_start is not None else None
+    if isinstance(named, Predecessor):
+        yield named.mission_id, named.run_id
+    for run_id in (started.original_run_id, started.continued_run_id, started.mission.first_execution_run_id):
+        if run_id:
+            yield record.mission_id, run_id
+
+
+async def _read(mission_id: str, run_id: str, ports: Ports) -> MissionRecord:
+    which = f"run `{run_id}` of mission `{mission_id}`, which came before,"
+    unknown = "so nobody can tell from here what it did: find that out, then start the mission without `--succeeds`"
+    try:
+        record = await ports.histories.read(mission_id, run_id)
+    except Gone as error:
+        raise _Trouble(f"{which} is not in this namespace (it may have been deleted), {unknown}") from error
+    except NotAMissionError as error:
+        raise _Trouble(f"{which} cannot be read ({error}), {unknown}") from error
+    if not record.closed:
+        raise _Trouble(f"{which} still runs and could act after this card was shown: end it first")
+    if _sealed(record):
+        raise _Trouble(f"{which} has payloads that cannot be opened here, {unknown}")
+    return record
+
+
+def _sealed(record: MissionRecord) -> bool:
+    """Whether something that tells what a run did could not be opened."""
+    gates = {done.event_id for done in record.completed if done.activity in ("propose", "settle")}
+    return any(payload.metadata.get("encoding") == SEALED for payload in _telling(record, gates))
+
+
+def _telling(record: MissionRecord, gates: set[int]) -> Iterable[Payload]:
+    memo = record.opened[0].workflow_execution_started_event_attributes.memo.fields
+    if start.MEMO in memo:
+        yield memo[start.MEMO]
+    for event in record.opened:
+        if event.event_id in gates:
+            yield from event.activity_task_completed_event_attributes.result.payloads
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+            attributes = event.workflow_execution_signaled_event_attributes
+            if attributes.signal_name == USED:
+                yield from attributes.input.payloads
+
+
+async def _deeds(record: MissionRecord, law: Law, ports: Ports) -> list[Deed]:
+    """What came of the proposals of one run, whatever the mission says, in the order of its history."""
+    # In a thread: a history may hold many signatures, and other missions' heartbeats must go on.
+    proposals, used, found = await asyncio.to_thread(_used, record, law)
+    deeds = []
+    for name, proposal in proposals.items():
+        for item, action in enumerate(proposal.actions):
+            # What only asked about an outcome is told by what it found.
+            if (name, item) in used or proposal.reconciles is None:
+                kind = found.get((name, item), PriorKind.UNKNOWN) if (name, item) in used else PriorKind.NOT_USED
+                deeds.append(await _receipted(Deed(name, item, action, kind), record, law, ports))
+    return deeds
+
+
+def _used(record: MissionRecord, law: Law) -> tuple[dict[Digest, Proposal], set[Use], dict[Use, PriorKind]]:
+    """
+    The gate's proposals, which of their items were announced, and what people found of unknown outcomes.
+
+    A revoked key of a gate proves no receipt and no proposal that could still be used. But what it announced may have been
+    done, and that is not left off a card.
+    """
+    gates = tuple(key.model_copy(update={"revoked": False}) for key in law.directory.gates)
+    once = replace(law, directory=law.directory.model_copy(update={"gates": gates}))
+    used = set(announcements(record, once))
+    names, now = {name for name, _ in used}, signed_proposals(record, law)
+    found = {name: found.proposal for name, found in signed_proposals(record, once).items() if name in names or name in now}
+    return found, used, dict(_answers(record, law))
+
+
+def _answers(record: MissionRecord, law: Law) -> Iterator[tuple[Use, PriorKind]]:
+    proposals = signed_proposals(record, law)
+    for entry in record.entries(Kind.SETTLEMENT):
+        settlement = verified_settlement(entry, law.directory)
+        asked = proposals.get(settlement.proposal) if settlement else None
+        asks = asked.proposal.reconciles if asked else None
+        if settlement is not None and asks is not None and settlement.answer in _FOUND:
+            yield (asks.proposal, asks.item), _FOUND[settlement.answer]
+
+
+async def _receipted(deed: Deed, record: MissionRecord, law: Law, ports: Ports) -> Deed:
+    """*deed* with its receipt. As the gate: what was not announced in the run's own history was never sent."""
+    if deed.kind is PriorKind.NOT_USED:
+        return deed
+    signed = await receipt_of(deed.name, ports.uses, record, law, deed.item)
+    receipt = verified_receipt(signed, law) if signed is not None else None
+    return deed if receipt is None else replace(deed, kind=PriorKind.RECEIPT, failed=receipt.failed)
+
+
+def _what(action: Action) -> bytes:
+    return canonical({"operation": action.operation, "arguments": dict(action.arguments)})
+
+
+def _short(arguments: dict[str, JsonValue], room: int) -> dict[str, JsonValue]:
+    """*arguments* for a later card; what has more than *room* bytes as its size and digest, so that many fit."""
+    size = len(canonical(arguments))
+    return arguments if size <= room else {"not shown here": f"{size} bytes", "digest": digest("arguments", arguments)}
