@@ -15,6 +15,8 @@ from approvals import checks, resolution
 from approvals.resolution import State, Stimulus
 from approvals.settlement import SettlementKind
 from audit.judgement import Found
+from audit.observation import ObservationKind
+from audit.rail import rail
 from tests.e2e.conftest import ATTRIBUTES, BIN
 from tests.e2e.hostile import hijacked, hostile_worker
 from tests.examples.enterprise import Enterprise
@@ -55,6 +57,27 @@ async def test_proposal_that_nobody_decides_expires_after_a_day(days: tuple[Worl
     assert verdict.outcome is not None and verdict.outcome.kind == "expired"
     assert (await world.record(handle)).last_event_at >= found.proposal.expires_at
     assert world.paid(found.proposal) == []
+
+
+async def test_large_refund_escalates_after_four_hours(days: tuple[World, WorkflowEnvironment]) -> None:
+    """The mission wakes by a durable timer and asks the gate, which says who is asked now; a director stands in for finance."""
+    world, environment = days
+    today = int((await environment.get_current_time()).timestamp())
+    handle = await world.start("CASE-1004", iat=today, exp=today + 300)
+    found = await world.proposed(handle)
+    assert found.proposal.requirement.escalations() == (4 * 3600,)
+    sent = (await world.record(handle)).head
+    await environment.sleep(timedelta(hours=4, minutes=1))
+    asked = await world.settlement(handle, after=sent)
+    assert (asked.kind, "finance-director" in asked.asked) == (SettlementKind.PENDING, True)
+    kinds = [each.kind for each in rail(await world.record(handle), world.law.directory)]
+    assert ObservationKind.PENDING in kinds or ObservationKind.ESCALATED in kinds
+    later = int((await environment.get_current_time()).timestamp())
+    for who in ("sam", "dora"):
+        await world.decide(handle, who, found=found, iat=later)
+    verdict = await handle.result()
+    assert verdict.outcome is not None and verdict.outcome.kind == "committed"
+    assert len(world.paid(found.proposal)) == 1
 
 
 async def _late(days: tuple[World, WorkflowEnvironment]) -> tuple[World, Found, SettlementKind]:
