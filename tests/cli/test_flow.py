@@ -205,3 +205,84 @@ async def test_silent_server_is_exit_code_three(sayso: Terminal, monkeypatch: py
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     answer = await sayso("queue", "--json")
     assert (answer.code, "127.0.0.1:1" in answer.data["error"]["message"]) == (3, True)
+
+
+async def test_amended_refund_is_paid_as_amended_on_anothers_say_so(sayso: Terminal) -> None:
+    """The amender is told that their own approval would not count."""
+    item = await waiting(sayso, "CASE-1031")
+    amount = item["arguments"]["amount_minor"] - 100
+    answer = await sayso("amend", item["proposal_id"], "--set", f"amount_minor={amount}", "--yes", "--json")
+    assert (answer.code, answer.data["settled"]) == (0, "superseded")
+
+    async def look() -> dict[str, Any] | None:
+        items = (await sayso("queue", "--json")).data["items"]
+        return next((new for new in items if new["mission_id"] == item["mission_id"] and new["amended_by"]), None)
+
+    second = await until(look)
+    assert (second["amended_by"], second["arguments"]["amount_minor"]) == ("sam", amount)
+    own = await sayso("approve", second["proposal_id"], "--yes")
+    assert (own.code, "amended it" in own.err) == (1, True)
+    other = await sayso("approve", second["proposal_id"], "--as", "lena", "--yes", "--json")
+    assert (other.code, other.data["settled"], other.data["result"]["amount_minor"]) == (0, "receipt", amount)
+
+
+async def test_amendment_out_of_bounds_is_not_sent(sayso: Terminal) -> None:
+    """Judged here as the gate will judge it."""
+    item = await waiting(sayso, "CASE-1031")
+    for given, why in (
+        ("amount_minor=99999", "above what was proposed"),
+        ("order_id=X", "may not be amended"),
+        ("x", "PATH=VALUE"),
+    ):
+        answer = await sayso("amend", item["proposal_id"], "--set", given, "--yes")
+        assert answer.code in (1, 2) and why in answer.err
+
+
+ENDS = [("revoke", "sam", "denied"), ("withdraw", "olga", "withdrawn")]
+
+
+@pytest.mark.parametrize(("command", "who", "settled"), ENDS)
+async def test_proposal_is_ended_by_a_command(sayso: Terminal, command: str, who: str, settled: str) -> None:
+    """By those who may, with the reason on the rail; nothing is left to approve."""
+    item = await waiting(sayso, "CASE-1006")
+    answer = await sayso(command, item["proposal_id"], "--as", who, "--reason", "changed my mind", "--yes", "--json")
+    assert (answer.code, answer.data["settled"]) == (0, settled)
+    late = await sayso("approve", item["proposal_id"], "--yes")
+    assert (late.code, f"settled as {settled}" in late.err) == (1, True)
+    assert "changed my mind" in (await sayso("rail", item["mission_id"])).out
+
+
+async def test_abstention_leaves_it_to_others(sayso: Terminal) -> None:
+    """A yes that was given is taken back, and the proposal waits for somebody else."""
+    item = await waiting(sayso, "CASE-1004")
+    await sayso("approve", item["proposal_id"], "--yes")
+    answer = await sayso("abstain", item["proposal_id"], "--yes", "--json")
+    assert (answer.code, answer.data["settled"], answer.data["missing"]) == (
+        0,
+        "pending",
+        ["1 of finance", "1 of support-lead"],
+    )
+    decisions = (await sayso("review", item["proposal_id"], "--json")).data["decisions"]
+    assert "took it back" in decisions[0]["refused"][0]
+
+
+async def test_only_its_owner_withdraws(sayso: Terminal) -> None:
+    """And is told what else there is."""
+    item = await waiting(sayso, "CASE-1006")
+    answer = await sayso("withdraw", item["proposal_id"], "--as", "lena", "--yes")
+    assert (answer.code, "only the mission's owner" in answer.err) == (1, True)
+
+
+async def test_answer_is_for_what_is_asked(sayso: Terminal) -> None:
+    """`retry` from habit sends nothing."""
+    item = await waiting(sayso, "CASE-1006")
+    answer = await sayso("answer", item["proposal_id"], "retry", "--yes")
+    assert (answer.code, "asks for a say-so" in answer.err) == (1, True)
+
+
+async def test_amendment_is_printed_for_the_temporal_ui_too(sayso: Terminal) -> None:
+    """`--set` goes with an amendment and nothing else."""
+    item = await waiting(sayso, "CASE-1006")
+    printed = await sayso("sign", item["proposal_id"], "--verdict", "amend", "--set", "reason=kindness", "--json")
+    wrong = await sayso("sign", item["proposal_id"], "--verdict", "approve", "--set", "reason=kindness")
+    assert (printed.code, wrong.code, "goes with" in wrong.err) == (0, 2, True)

@@ -11,6 +11,8 @@ import click
 from workers.cli.options import data_option, emit, json_option
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from approvals.proposal import Proposal
     from approvals.votes import Vote
     from workers.cli.matter import Matter
@@ -134,13 +136,18 @@ def _seen(matter: Matter, full: bool, width: int) -> str:
 
     lines: list[str] = []
     for seen, result in matter.seen:
-        text = visible_json(result)
+        service = matter.witnesses.get(seen.event_id)
+        text = visible_json(_without_signature(result) if service else result)
         rest = len(text) - MAX_RESULT
         shown = text if full or rest <= 0 else f"{text[:MAX_RESULT]} ... {rest} more characters, see --full"
-        service = matter.witnesses.get(seen.event_id)
         whose = f"signed by {visible(service)}" if service else "as the mission claims"
         lines += [f"event {seen.event_id}, {whose}: {visible(seen.what)}:", f"  {shown}"]
     return boxed("UNTRUSTED: what tools and models answered", lines, width) if lines else ""
+
+
+def _without_signature(result: JsonValue) -> JsonValue:
+    """*result* without the signature that was verified over it: 500 characters that tell a reader nothing more."""
+    return {key: value for key, value in result.items() if key != "signature"} if isinstance(result, dict) else result
 
 
 def _state(matter: Matter) -> str:
