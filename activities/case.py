@@ -16,7 +16,9 @@ from approvals.resolution import State
 from approvals.settlement import Claim, Receipt, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
-from audit.judgement import Announcement, Judgement, Law, Point, announced
+from audit.claims import Announcement, announced
+from audit.judgement import Judgement, Point
+from audit.law import Law
 from audit.record import MissionRecord
 from policies.action import Action
 from policies.canonical import Digest, digest, readable

@@ -28,7 +28,9 @@ from activities.receipts import receipt_of, recordable
 from approvals.jws import Signer
 from approvals.settlement import SettlementKind
 from approvals.signed import Signed
-from audit.judgement import Announcement, Law, Point, judge
+from audit.claims import Announcement
+from audit.judgement import Point, judge
+from audit.law import Law
 from audit.record import MissionRecord
 from policies.bundle import Bundle
 from policies.canonical import Digest

@@ -16,7 +16,9 @@ from approvals.amendment import Amends, applied, before
 from approvals.proposal import Reconciles
 from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind
-from audit.judgement import Law, announced, signed_proposals, verified_settlement
+from audit.claims import announced
+from audit.law import Law
+from audit.proposals import signed_proposals, verified_settlement
 from audit.record import MissionRecord
 from policies.action import MAX_ARGUMENTS, Action
 from policies.canonical import Digest, canonical

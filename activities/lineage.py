@@ -28,9 +28,11 @@ from approvals.proposal import Prior, PriorKind, Proposal
 from approvals.settlement import USED
 from approvals.signed import Kind
 from approvals.start import Predecessor
+from audit.claims import announcements
 from audit.errors import NotAMissionError
-from audit.judgement import Law, announcements, signed_proposals, verified_settlement
+from audit.law import Law
 from audit.payloads import SEALED
+from audit.proposals import signed_proposals, verified_settlement
 from audit.record import MissionRecord
 from policies.action import Action, MissionRef
 from policies.canonical import Digest, canonical, digest

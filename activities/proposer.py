@@ -23,7 +23,9 @@ from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
-from audit.judgement import Law, open_proposals, principals_of, reset_trouble
+from audit.law import Law
+from audit.principals import principals_of, reset_trouble
+from audit.proposals import open_proposals
 from audit.record import MissionRecord
 from audit.witnesses import witness_of
 from policies.action import Action, Principals

@@ -17,7 +17,7 @@ from activities.ports import Starts, Tokens, Tools
 from activities.witness import Witness
 from approvals.jws import Signer
 from audit.errors import AuditError
-from audit.judgement import acting_for
+from audit.principals import acting_for
 from audit.record import Started
 from policies.action import Action, MissionRef
 from policies.bundle import Bundle

@@ -9,7 +9,8 @@ from approvals.errors import SignatureError
 from approvals.proposal import use_key
 from approvals.settlement import Receipt
 from approvals.signed import Kind, Signed, opened
-from audit.judgement import Law, verified_settlement
+from audit.law import Law
+from audit.proposals import verified_settlement
 from audit.record import MissionRecord
 from policies.canonical import Digest, canonical, readable
 from policies.errors import CanonicalError

@@ -12,7 +12,7 @@ from approvals.jws import take_apart
 from approvals.proposal import Proposal
 from approvals.settlement import Receipt, Settlement
 from approvals.signed import Kind, Signed, opened
-from audit.judgement import verified_settlement
+from audit.proposals import verified_settlement
 from audit.record import MissionRecord
 from policies.canonical import Digest
 from policies.directory import Directory

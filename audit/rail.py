@@ -16,8 +16,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from approvals import start
 from audit.answers import Answers
 from audit.events import alone, shown, told
-from audit.judgement import principals_of, reset_trouble
 from audit.observation import Observation, ObservationKind
+from audit.principals import principals_of, reset_trouble
 from audit.proven import places, proposed, settlements
 from audit.record import MissionRecord, when
 from audit.signals import Signals

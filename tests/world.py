@@ -44,7 +44,8 @@ from approvals.jws import Signer
 from approvals.proposal import Proposal
 from approvals.settlement import Receipt, Settlement
 from approvals.signed import Kind
-from audit.judgement import Found, Law, signed_proposals
+from audit.law import Law
+from audit.proposals import Found, signed_proposals
 from audit.record import MissionRecord
 from examples.refund.ledger import LedgerRow, ledger
 from policies.bundle import Bundle

@@ -11,8 +11,8 @@ from approvals import card, checks
 from approvals.card import as_text, render
 from approvals.settlement import Receipt
 from approvals.signed import Kind, Signed, opened, seal
-from audit import judgement
-from audit.judgement import Found
+from audit import proposals, standing
+from audit.proposals import Found
 from policies.canonical import Digest
 from tests.conftest import Without
 from tests.fakes.bench import LARGE, REFUND, SMALL, Bench
@@ -166,8 +166,8 @@ async def test_batch_with_another_item_pays_where_digests_are_believed(
     def believing(signed: Signed, kind: Kind, key_of: Any) -> Any:
         return signed.body if kind is Kind.PROPOSAL else opened(signed, kind, key_of)
 
-    monkeypatch.setattr(judgement, "opened", believing)
-    without(judgement.CHECKS, "card")
+    monkeypatch.setattr(proposals, "opened", believing)
+    without(standing.CHECKS, "card")
     without(checks.CHECKS, "evidence")
     settlement = await bench.settle(digest, item=1)
     assert bench.paid == [9000], settlement.reasons()

@@ -13,7 +13,7 @@ from approvals.card import render
 from approvals.decision import TYP
 from approvals.proposal import Proposal
 from approvals.signed import Kind, Signed, seal
-from audit import judgement
+from audit import proposals, standing
 from policies.bundle import Bundle
 from policies.canonical import Digest
 from policies.ruling import Finding
@@ -65,7 +65,7 @@ async def test_arguments_change_where_the_proposal_is_not_opened(
     """Two defences out: the gate's signature, and the decisions' trail, which covers the edited event."""
     digest = await approved(bench)
     completed_again(bench, action=other_amount(bench))
-    monkeypatch.setattr(judgement, "opened", believed)
+    monkeypatch.setattr(proposals, "opened", believed)
     without(checks.CHECKS, "evidence")
     await bench.settle(digest, recorded=False)
     assert bench.paid == [9900]
@@ -100,7 +100,7 @@ async def test_operation_swapped_after_the_decision_sends_nothing(bench: Bench) 
 async def test_server_swap_succeeds_where_nobody_rules_again(bench: Bench, kit: Kit, without: Without) -> None:
     """The ruling at admission is what compares the endpoint."""
     digest = await approved(bench)
-    without(judgement.CHECKS, "ruling")
+    without(standing.CHECKS, "ruling")
     await bench.settle(digest, gate=bench.another_gate(moved(kit)))
     assert [call.url for call in bench.tools.effects] == ["http://evil.example/mcp"]
 
@@ -263,7 +263,7 @@ async def test_relabelled_proposal_is_paid_a_second_time_where_labels_are_believ
     kept = bench.mission.record().entries(Kind.PROPOSAL)[0].signed
     label = Digest("a" * 64)
     bench.mission.activity("propose", {"step": "1"}, kept.model_copy(update={"digest": label}))
-    monkeypatch.setattr(judgement, "opened", believed)
+    monkeypatch.setattr(proposals, "opened", believed)
     bench.tools.honours_keys = False
     bench.decide("sam", proposal=label)
     await bench.settle(label)
@@ -290,7 +290,7 @@ async def test_card_that_is_not_the_actions_voids_the_proposal(bench: Bench) -> 
 @pytest.mark.control("A7")
 async def test_lying_card_passes_where_it_is_not_rendered_again(bench: Bench, without: Without) -> None:
     """One defence: the card check."""
-    without(judgement.CHECKS, "card")
+    without(standing.CHECKS, "card")
     await bench.settle(await with_another_card(bench))
     assert bench.paid == [4200]
 
@@ -316,7 +316,7 @@ async def test_edited_trail_passes_where_nobody_compares_it(bench: Bench, withou
     """Two defences out: the proposal's evidence and the decision's."""
     digest = await approved(bench)
     rewritten(bench)
-    without(judgement.CHECKS, "evidence")
+    without(standing.CHECKS, "evidence")
     without(checks.CHECKS, "evidence")
     await bench.settle(digest)
     assert bench.paid == [4200]

@@ -20,7 +20,7 @@ from approvals import checks
 from approvals.proposal import Proposal
 from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
-from audit import judgement
+from audit import proposals, standing
 from policies.bundle import Bundle
 from policies.canonical import Digest
 from policies.errors import BundleError
@@ -48,7 +48,7 @@ async def invented(bench: Bench) -> Digest:
     body = {**(await bench.asked()).body, "gate": "gate-1"}
     answer = seal(Kind.PROPOSAL, body, bench.kit.signers["stranger"])
     done = bench.mission.activity("propose", {"step": "1"}, answer)
-    found = judgement.Found(Proposal.model_validate(body), answer.digest, done)
+    found = proposals.Found(Proposal.model_validate(body), answer.digest, done)
     bench.decide("sam", found=found)
     return answer.digest
 
@@ -68,7 +68,7 @@ async def test_invented_proposal_is_paid_where_its_signature_is_not_verified(
 ) -> None:
     """One defence: opening what the history holds."""
     digest = await invented(bench)
-    monkeypatch.setattr(judgement, "opened", believed)
+    monkeypatch.setattr(proposals, "opened", believed)
     await bench.settle(digest)
     assert bench.paid == [4200]
 
@@ -95,7 +95,7 @@ async def test_proposal_of_another_mission_sends_nothing(bench: Bench) -> None:
 async def test_copied_proposal_is_paid_where_run_and_trail_are_not_compared(bench: Bench, without: Without) -> None:
     """Three defences out: the run, the proposal's trail and the decision's trail."""
     digest = await of_another_mission(bench)
-    without(judgement.CHECKS, "run", "evidence")
+    without(standing.CHECKS, "run", "evidence")
     without(checks.CHECKS, "evidence")
     await bench.settle(digest)
     assert bench.paid == [4200]
@@ -255,7 +255,7 @@ async def test_forged_settlement_stops_payment_where_its_signature_is_not_verifi
     await bench.propose()
     forged(bench, SettlementKind.DENIED)
     bench.approve("sam")
-    monkeypatch.setattr(judgement, "opened", believed)
+    monkeypatch.setattr(proposals, "opened", believed)
     assert (await bench.settle()).kind == "denied"
 
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from approvals import checks, decision, start, votes
 from approvals.decision import SIGNAL, TYP, Audience
 from approvals.jws import Signer
-from audit import judgement
+from audit import standing
 from policies.bundle import Bundle
 from policies.directory import Directory
 from tests.conftest import Without
@@ -317,7 +317,7 @@ async def test_principal_that_a_reset_stamped_approves_nothing(kit: Kit) -> None
 async def test_principal_of_a_reset_approves_where_resets_are_not_told(kit: Kit, without: Without) -> None:
     """Two defences out: the proposer's look at the origin, and the gate's."""
     bench = await reset_run(kit)
-    without(judgement.CHECKS, "reset")
+    without(standing.CHECKS, "reset")
     await bench.settle()
     assert bench.paid == [4200]
 

@@ -19,7 +19,7 @@ from approvals.proposal import Proposal
 from approvals.resolution import State, Stimulus
 from approvals.settlement import USED, Claim
 from approvals.signed import Kind, Signed, seal
-from audit import judgement
+from audit import proposals, standing
 from policies.canonical import Digest
 from policies.catalogue import Idempotency
 from policies.ruling import Finding
@@ -409,7 +409,7 @@ async def too_early(bench: Bench) -> None:
     scheduled = bench.mission.schedule("propose", {"step": "1"})
     answer = await bench.asked()
     proposal = Proposal.model_validate(answer.body)
-    found = judgement.Found(proposal, answer.digest, 0)
+    found = proposals.Found(proposal, answer.digest, 0)
     bench.mission.signal(SIGNAL, sign(bench.statement(found=found), bench.kit.signers["sam"]))
     bench.mission.complete(scheduled, answer)
 
@@ -510,7 +510,7 @@ async def test_stricter_policy_is_passed_by_where_nobody_rules_again(
     """One defence each: the ruling at admission, or the look at who may start."""
     await approved(bench)
     today = kit.changed(name, in_file("refund.cedar", *STRICTER[name]))
-    without(judgement.CHECKS, "start" if name == "not by Olga" else "ruling")
+    without(standing.CHECKS, "start" if name == "not by Olga" else "ruling")
     await bench.settle(gate=bench.another_gate(today))
     assert bench.paid == [4200]
 
@@ -532,7 +532,7 @@ async def test_cancelled_mission_commits_where_nobody_looks(bench: Bench, withou
     """One defence: the look for a request to cancel."""
     await approved(bench)
     bench.mission.cancel()
-    without(judgement.CHECKS, "cancelled")
+    without(standing.CHECKS, "cancelled")
     await bench.settle()
     assert bench.paid == [4200]
 

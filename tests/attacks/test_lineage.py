@@ -18,7 +18,7 @@ from approvals.jws import Signer
 from approvals.proposal import Prior, PriorKind, Proposal
 from approvals.settlement import USED
 from approvals.start import Predecessor
-from audit.judgement import Found
+from audit.proposals import Found
 from tests.fakes.bench import SMALL, Bench
 from tests.fakes.history import FakeHistory, sealed_payload
 from tests.fakes.kit import Kit, without_idempotency

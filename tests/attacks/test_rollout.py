@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit import judgement
+from audit import standing
 from policies.bundle import Bundle
 from tests.conftest import Without
 from tests.fakes.bench import Bench
@@ -67,6 +67,6 @@ async def test_strict_worker_sends_where_only_the_proposer_ruled(bench: Bench, k
     """One defence: ruling again, with the bundle of the worker that sends."""
     await bench.propose()
     bench.approve("sam")
-    without(judgement.CHECKS, "ruling")
+    without(standing.CHECKS, "ruling")
     await bench.settle(gate=bench.another_gate(strict(kit, name)))
     assert bench.paid == [4200]

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import read as reading
 from approvals.start import input_digest
-from audit import judgement
+from audit import standing
 from policies.action import MAX_SCOPE, Principals, scope_of
 from tests.attacks.test_bypass import read
 from tests.conftest import Without
@@ -125,8 +125,8 @@ async def test_proposal_without_a_scope_is_ruled_by_todays(kit: Kit) -> None:
     bench = for_order(kit)
     found = await bench.propose()
     old = found.proposal.model_copy(update={"principals": Principals(owner="olga")})
-    assert judgement.CHECKS["owner"][0](judgement.Question(old, 0, bench.mission.record(), bench.law)) is None
-    assert judgement.CHECKS["ruling"][0](judgement.Question(old, 0, bench.mission.record(), bench.law)) is None
+    assert standing.CHECKS["owner"][0](standing.Question(old, 0, bench.mission.record(), bench.law)) is None
+    assert standing.CHECKS["ruling"][0](standing.Question(old, 0, bench.mission.record(), bench.law)) is None
 
 
 @pytest.mark.promise("E15")
@@ -138,7 +138,7 @@ async def test_scope_in_a_proposal_is_not_believed(kit: Kit) -> None:
     wider = Principals(owner="olga", scope={"order_id": "ORD-2002"})
     forged = found.proposal.model_copy(update={"action": other, "principals": wider})
     assert "policy does not permit" in str(
-        judgement.CHECKS["ruling"][0](judgement.Question(forged, 0, bench.mission.record(), bench.law))
+        standing.CHECKS["ruling"][0](standing.Question(forged, 0, bench.mission.record(), bench.law))
     )
 
 
@@ -181,6 +181,6 @@ async def test_condition_that_changed_while_waiting_asks_for_more_and_uses_nothi
 async def test_condition_that_changed_is_overlooked_where_nobody_rules_again(kit: Kit, without: Without) -> None:
     """One support lead for what now needs finance too."""
     bench = await approved_before_olga_became_a_trainee(kit)
-    without(judgement.CHECKS, "ruling")
+    without(standing.CHECKS, "ruling")
     await bench.settle()
     assert bench.paid == [4200]

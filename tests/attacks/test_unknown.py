@@ -9,8 +9,8 @@ from activities.gate import Gate
 from approvals.card import as_text, render
 from approvals.decision import Verdict
 from approvals.settlement import SettlementKind
-from audit import judgement
-from audit.judgement import Found
+from audit import standing
+from audit.proposals import Found
 from policies.ruling import Finding
 from tests.conftest import Without
 from tests.fakes.bench import Bench
@@ -173,7 +173,7 @@ async def test_retry_is_sent_although_a_receipt_turned_up_where_nobody_looks(
     monkeypatch.setattr(Gate, "_still_unknown", not_looking)
     bench = plain(kit)
     asked = await late_receipt(bench)
-    without(judgement.CHECKS, "outcome")
+    without(standing.CHECKS, "outcome")
     await bench.settle(asked.digest)
     assert bench.paid == [4200, 4200]
 

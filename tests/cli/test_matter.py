@@ -24,7 +24,7 @@ from approvals.resolution import State
 from approvals.settlement import SettlementKind
 from approvals.votes import Vote
 from audit.errors import NotAMissionError
-from audit.judgement import Law
+from audit.law import Law
 from audit.proven import proposed
 from policies.canonical import Digest
 from policies.load import load, shipped

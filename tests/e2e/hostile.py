@@ -21,7 +21,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from approvals.proposal import Refusal
 from approvals.settlement import Settlement
 from approvals.signed import Kind, Signed, opened
-from audit.judgement import Found
+from audit.proposals import Found
 from policies.canonical import Digest
 from policies.model import Recorded
 from tests.world import World

@@ -23,8 +23,8 @@ from approvals.card import render
 from approvals.proposal import Proposal, Refusal
 from approvals.settlement import SettlementKind
 from approvals.signed import Kind, Signed, seal
-from audit import judgement
-from audit.judgement import Found
+from audit import proposals, standing
+from audit.proposals import Found
 from policies.catalogue import Effect
 from policies.ruling import Finding, Outcome, Ruling
 from tests.e2e.hostile import ISSUE, Mission, hijacked
@@ -91,7 +91,7 @@ async def test_invented_proposal_pays_where_signatures_are_not_checked(
     mission = await hijacked(attacker)
     invented = await _invented(mission, "stranger")
     await mission.forge("propose", invented)
-    monkeypatch.setattr(judgement, "opened", lambda signed, kind, key_of: signed.body)
+    monkeypatch.setattr(proposals, "opened", lambda signed, kind, key_of: signed.body)
     found = await attacker.proposal(mission.handle, invented.digest)
     await attacker.decide(mission.handle, "sam", found=found)
     assert (await mission.settle(invented.digest)).kind is SettlementKind.RECEIPT
@@ -121,7 +121,7 @@ async def test_proposal_of_another_mission_pays_where_nothing_binds_it(
     signed = await source.propose()
     await target.forge("propose", signed)
     for check in ("run", "evidence", "owner"):
-        monkeypatch.delitem(judgement.CHECKS, check)
+        monkeypatch.delitem(standing.CHECKS, check)
     found = await attacker.proposal(target.handle, signed.digest)
     await attacker.decide(target.handle, "sam", found=found)
     assert (await target.settle(found.digest)).kind is SettlementKind.RECEIPT

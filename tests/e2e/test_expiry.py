@@ -14,8 +14,8 @@ from temporalio.testing import WorkflowEnvironment
 from approvals import checks, resolution
 from approvals.resolution import State, Stimulus
 from approvals.settlement import SettlementKind
-from audit.judgement import Found
 from audit.observation import ObservationKind
+from audit.proposals import Found
 from audit.rail import rail
 from tests.e2e.conftest import ATTRIBUTES, BIN
 from tests.e2e.hostile import hijacked, hostile_worker

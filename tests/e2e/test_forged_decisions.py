@@ -19,7 +19,7 @@ from approvals.decision import SIGNAL, TYP, Audience, Statement, Verdict, sign
 from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.settlement import SettlementKind
-from audit.judgement import Found
+from audit.proposals import Found
 from examples.refund.signing import write_private
 from policies.canonical import Digest
 from tests.e2e.hostile import Message, hijacked

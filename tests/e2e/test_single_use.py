@@ -19,7 +19,7 @@ from approvals import resolution
 from approvals.decision import SIGNAL, Verdict
 from approvals.resolution import State, Stimulus
 from approvals.settlement import SettlementKind
-from audit import judgement
+from audit import standing
 from tests.e2e.hostile import Mission, hijacked, hostile_worker
 from tests.e2e.insider import (
     QuietHistories,
@@ -155,7 +155,7 @@ async def test_reset_run_pays_where_resets_are_not_looked_at(attacker: World, mo
     """The reset check is what stops it, backed by the run's id, its trail, and the announcement to the run of the proposal."""
     forget_uses(monkeypatch)
     for check in ("reset", "run", "evidence"):
-        monkeypatch.delitem(judgement.CHECKS, check)
+        monkeypatch.delitem(standing.CHECKS, check)
     verdict, paid = await _approved_after_reset(attacker)
     assert verdict["verdict"] == "refunded" and paid == 1
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from approvals import testimony
-from audit.judgement import Found
+from audit.proposals import Found
 from audit.rail import rail
 from tests.e2e.hostile import Mission, hijacked
 from tests.world import World

@@ -16,8 +16,8 @@ from temporalio.worker import Worker
 from activities.observe import observe
 from approvals.decision import Verdict
 from approvals.settlement import SettlementKind
-from audit.judgement import signed_proposals
 from audit.observation import ObservationKind
+from audit.proposals import signed_proposals
 from audit.rail import rail
 from tests.e2e.hostile import hijacked, hostile_worker
 from tests.e2e.shop import Shop

@@ -21,7 +21,8 @@ from approvals.jws import Signer
 from approvals.proposal import Refusal
 from approvals.settlement import Settlement
 from approvals.signed import Kind, Signed, opened
-from audit.judgement import Found, Law, signed_proposals
+from audit.law import Law
+from audit.proposals import Found, signed_proposals
 from policies.bundle import Bundle
 from policies.canonical import Digest
 from tests.fakes.clock import FakeClock

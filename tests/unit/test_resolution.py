@@ -10,7 +10,8 @@ import pytest
 from approvals.decision import Verdict
 from approvals.docket import Docket
 from approvals.resolution import TABLE, Resolution, State, Stimulus, follow, resolve
-from audit.judgement import Found, decisions, signed_proposals
+from audit.claims import decisions
+from audit.proposals import Found, signed_proposals
 from tests.fakes.bench import LARGE, SMALL, Bench
 from tests.fakes.kit import revoked
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from approvals import resolution
 from approvals.decision import Verdict
 from approvals.resolution import State, Stimulus
-from audit.judgement import Judgement, Law, Point, judge
+from audit.judgement import Judgement, Point, judge
+from audit.law import Law
 from policies.bundle import Bundle
 from policies.directory import Directory
 from policies.strictness import shortfall

@@ -17,7 +17,7 @@ from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.settlement import Settlement, SettlementKind
 from approvals.start import MEMO
-from audit.judgement import Found
+from audit.proposals import Found
 from examples.attacks.hostile_mission import LARGE, QUEUE, SMALL, HostileRefund
 from workers.cli.demo_stage import proposed, refunds, settled
 from workers.cli.desk import Desk, open_desk

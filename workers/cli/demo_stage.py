@@ -12,7 +12,7 @@ from approvals.proposal import proposal_id
 from approvals.queue import waiting
 from approvals.settlement import Settlement
 from approvals.signed import Kind
-from audit.judgement import Found, signed_proposals, verified_settlement
+from audit.proposals import Found, signed_proposals, verified_settlement
 from examples.refund.ledger import LedgerRow, ledger
 from workers.cli.desk import Desk, open_desk
 from workers.cli.matter import record_of

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import Unreachable
 from approvals.display import visible
 from audit.errors import AuditError
-from audit.judgement import Law
+from audit.law import Law
 from policies.load import load as load_bundle
 from workers import profile
 from workers.connection import connect

@@ -23,8 +23,11 @@ from approvals.display import visible
 from approvals.proposal import Proposal, Seen, proposal_id
 from approvals.resolution import Resolution, State, resolve
 from approvals.settlement import Settlement, SettlementKind
+from audit.claims import said
 from audit.errors import AuditError
-from audit.judgement import Judgement, Law, Point, docket_of, judge, said, signed_proposals
+from audit.judgement import Judgement, Point, docket_of, judge
+from audit.law import Law
+from audit.proposals import signed_proposals
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
 from audit.witnesses import witness_of

@@ -1,0 +1,65 @@
+"""Claims of the gate and words of people: what a mission's signals say, told apart by signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from approvals.decision import Heard, Withdrawal
+from approvals.errors import SignatureError
+from approvals.settlement import USED, Claim
+from approvals.signed import Kind, Signed, opened
+from audit.law import Law
+from audit.record import MissionRecord
+from policies.canonical import Digest, parse
+from policies.errors import CanonicalError
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A claim of the gate as it stands in the mission's own history: the use of one item of a proposal."""
+
+    event_id: int
+    digest: Digest
+    claim: Claim
+
+
+def said(record: MissionRecord, proposal: Digest, law: Law) -> tuple[Heard | Withdrawal, ...]:
+    """Every signal but the gate's own announcements, and the mission's withdrawals of *proposal*, in order."""
+    withdrawn = [Withdrawal(event_id, at) for event_id, at in record.withdrawals(proposal)]
+    return tuple(sorted((*decisions(record, law), *withdrawn), key=lambda each: each.event_id))
+
+
+def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
+    """Every signal but the gate's own announcements; a forged announcement is a malformed decision."""
+    return tuple(heard for heard in record.signals if _claim(heard, law) is None)
+
+
+def announcements(record: MissionRecord, law: Law) -> dict[tuple[Digest, int], Announcement]:
+    """
+    By proposal and item, the first of the gate's announcements that its use is taken.
+
+    INVARIANT: only the author of the first sends.
+    """
+    found: dict[tuple[Digest, int], Announcement] = {}
+    for each in (_claim(heard, law) for heard in record.signals):
+        if each is not None:
+            found.setdefault((each.claim.proposal, each.claim.item), each)
+    return found
+
+
+def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) -> Announcement | None:
+    """The use of *item* of proposal *digest*; None where it is not taken."""
+    return announcements(record, law).get((digest, item))
+
+
+def _claim(heard: Heard, law: Law) -> Announcement | None:
+    if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None:
+        return None
+    try:
+        signed = Signed.model_validate(parse(heard.values[0]))
+        claim = Claim.model_validate(opened(signed, Kind.CLAIM, law.directory.gate))
+    except (SignatureError, CanonicalError, ValidationError):
+        return None
+    return Announcement(heard.event_id, signed.digest, claim)

@@ -1,0 +1,58 @@
+"""The gate's proposals in a mission's history, and its settlements of them: what a pinned gate key signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from approvals.errors import SignatureError
+from approvals.proposal import Proposal
+from approvals.settlement import Settlement
+from approvals.signed import Kind, opened
+from audit.law import Law
+from audit.record import Entry, MissionRecord
+from policies.canonical import Digest
+from policies.directory import Directory
+
+
+@dataclass(frozen=True)
+class Found:
+    """A proposal that a pinned gate key signed, where it stands in the history."""
+
+    proposal: Proposal
+    digest: Digest
+    event_id: int
+
+
+def signed_proposals(record: MissionRecord, law: Law) -> dict[Digest, Found]:
+    """The proposals in *record* that a pinned gate key signed, by recomputed digest, in the order of the history."""
+    found: dict[Digest, Found] = {}
+    for entry in record.entries(Kind.PROPOSAL):
+        try:
+            body = opened(entry.signed, Kind.PROPOSAL, law.directory.gate)
+            proposal = Proposal.model_validate(body)
+        except (SignatureError, ValidationError):
+            continue
+        found.setdefault(entry.signed.digest, Found(proposal, entry.signed.digest, entry.event_id))
+    return found
+
+
+def open_proposals(record: MissionRecord, law: Law, now: datetime) -> tuple[Found, ...]:
+    """The run's proposals that people could still decide about: not ended by the gate's word, and in time."""
+    ended = set[Digest]()
+    for entry in record.entries(Kind.SETTLEMENT):
+        known = verified_settlement(entry, law.directory)
+        if known is not None and not known.open:
+            ended.add(known.proposal)
+    proposals = signed_proposals(record, law).items()
+    return tuple(found for name, found in proposals if name not in ended and now < found.proposal.expires_at)
+
+
+def verified_settlement(entry: Entry, directory: Directory) -> Settlement | None:
+    """The settlement in *entry*, when a pinned gate key signed it."""
+    try:
+        return Settlement.model_validate(opened(entry.signed, Kind.SETTLEMENT, directory.gate))
+    except (SignatureError, ValidationError):
+        return None
