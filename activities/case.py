@@ -57,6 +57,12 @@ class Case:
         """Whether the proposal was made for another run than the one that asks."""
         return any(finding.check == "run" and not finding.holds for finding in self.judgement.findings)
 
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """The people whose approvals count, in the order of their decisions."""
+        votes = self.judgement.resolution.votes if self.judgement.resolution else ()
+        return tuple(vote.who for vote in votes if vote.counts and vote.verdict is Verdict.APPROVE and vote.who is not None)
+
     def not_admitted(self) -> Signed:
         """The answer where the history alone says no."""
         judgement = self.judgement

@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from activities.case import Case, idempotency_key
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
-from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Uses
+from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Uses, Workloads
 from activities.receipts import receipt_of, recordable
 from approvals.jws import Signer
 from approvals.settlement import SettlementKind
@@ -50,6 +50,7 @@ class Ports:
     tokens: Tokens
     directories: Directories
     clock: Clock
+    workloads: Workloads
 
 
 class Gate:
@@ -168,7 +169,7 @@ class Gate:
         claim = case.claim(uuid4().hex)
         with suppress(AlreadyUsed):
             # An id that was taken and not announced is an attempt that died, or a stranger's.
-            await self._ports.uses.claim(case.digest, claim)
+            await self._ports.uses.claim(case.digest, claim, case.approvers)
         await self._ports.uses.announce(claim)
         for attempt in range(SNAPSHOT_TRIES):
             latest = await self._case(case.digest, here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,8 +65,8 @@ class Uses(Protocol):
     async def find(self, digest: Digest) -> Use | None:
         """The use of proposal *digest*. Raises Unreachable."""
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
-        """Takes the one workflow id. Raises AlreadyUsed, Unreachable."""
+    async def claim(self, digest: Digest, claim: Signed, approvers: tuple[str, ...]) -> None:
+        """Takes the one workflow id, on the say-so of *approvers*. Raises AlreadyUsed, Unreachable."""
 
     async def announce(self, claim: Signed) -> None:
         """Puts the claim into the mission's own history, which outlives a deleted use. Raises Unreachable."""
@@ -121,3 +122,13 @@ class Clock(Protocol):
 
     def __call__(self) -> datetime:
         """Aware UTC."""
+
+
+class Workloads(Protocol):
+    """How much people and missions have been doing. Against fatigue only: whoever may write to the namespace can skew it."""
+
+    async def approvals(self, people: Collection[str], since: datetime) -> dict[str, int]:
+        """By each of *people*, how many uses rest on an approval of theirs, taken at *since* or later. Raises Unreachable."""
+
+    async def open_of(self, owner: str) -> int:
+        """How many missions of *owner* say that they wait for a decision. Raises Unreachable."""

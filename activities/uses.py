@@ -15,13 +15,20 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import AlreadyUsed
 from activities.histories import fetch, unreachable
 from activities.ports import Use
+from approvals import attributes
 from approvals.settlement import USED, Claim
 from approvals.signed import Signed
 from audit.payloads import json_of, open_events
@@ -31,6 +38,8 @@ from policies.errors import CanonicalError
 WORKFLOW = "use"
 QUEUE = "commits"
 RECORD = "record"
+
+_APPROVERS = SearchAttributeKey.for_keyword_list(attributes.APPROVERS)
 
 
 def use_id(digest: Digest) -> str:
@@ -59,8 +68,8 @@ class ServerUses:
         receipts = [signed for event in events for signed in _recorded(event)]
         return Use(claim=claims[0] if len(claims) == 1 else None, receipts=tuple(receipts))
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
-        """Takes the one workflow id. Raises AlreadyUsed, Unreachable."""
+    async def claim(self, digest: Digest, claim: Signed, approvers: tuple[str, ...]) -> None:
+        """Takes the one workflow id, on the say-so of *approvers*. Raises AlreadyUsed, Unreachable."""
         try:
             await self._client.start_workflow(
                 WORKFLOW,
@@ -69,6 +78,7 @@ class ServerUses:
                 task_queue=QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                search_attributes=_said(approvers),
             )
         except WorkflowAlreadyStartedError as error:
             raise AlreadyUsed(f"the use of proposal `{digest}` is taken") from error
@@ -89,6 +99,11 @@ class ServerUses:
             await self._client.get_workflow_handle(use_id(digest)).signal(RECORD, receipt)
         except RPCError as error:
             raise unreachable(error) from error
+
+
+def _said(approvers: tuple[str, ...]) -> TypedSearchAttributes:
+    names = attributes.fitting(map(attributes.spelled, approvers))
+    return TypedSearchAttributes([SearchAttributePair(_APPROVERS, names)])
 
 
 def _recorded(event: HistoryEvent) -> list[Signed]:

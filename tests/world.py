@@ -36,6 +36,7 @@ from activities.read import ReadActivities
 from activities.reason import ReasonActivities, ReasonRequest
 from activities.tokens import IssuerTokens
 from activities.uses import ServerUses
+from activities.workloads import ServerWorkloads
 from approvals import start
 from approvals.decision import SIGNAL, Statement, Verdict, make, sign
 from approvals.evidence import Evidence
@@ -336,6 +337,7 @@ def world_of(client: Client, enterprise: Enterprise, policies: Path, signers: Ma
         tokens=committer,
         directories=FileDirectories(policies),
         clock=lambda: datetime.now(UTC),
+        workloads=ServerWorkloads(client),
     )
     reader = IssuerTokens(enterprise.issuer, enterprise.data / "read-client.json")
     return World(client, enterprise, policies, signers, ports, committer, reader)

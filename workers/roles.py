@@ -97,6 +97,7 @@ def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequenc
     from activities.mcp_tools import McpTools
     from activities.proposer import Proposer
     from activities.uses import ServerUses
+    from activities.workloads import ServerWorkloads
     from policies.load import load
     from workflows.use import Use
 
@@ -109,6 +110,7 @@ def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequenc
         tokens=_tokens(bundle.catalogue.issuer, _given(settings.commit_client_file)),
         directories=FileDirectories(root),
         clock=_now,
+        workloads=ServerWorkloads(client),
     )
     commit = CommitActivities(Gate(ports, bundle, signer), Proposer(ports, bundle, signer))
     return [Use], [commit.propose, commit.settle]

@@ -67,6 +67,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
             SearchAttributeKey.for_keyword(attributes.PROPOSAL),
             SearchAttributeKey.for_keyword_list(attributes.GROUPS),
             SearchAttributeKey.for_datetime(attributes.EXPIRES_AT),
+            SearchAttributeKey.for_keyword(attributes.OWNER),
+            SearchAttributeKey.for_keyword_list(attributes.APPROVERS),
         ],
     )
     (root / "enterprise").mkdir()

@@ -26,6 +26,8 @@ ATTRIBUTES: list[SearchAttributeKey[Any]] = [
     SearchAttributeKey.for_keyword(attributes.PROPOSAL),
     SearchAttributeKey.for_keyword_list(attributes.GROUPS),
     SearchAttributeKey.for_datetime(attributes.EXPIRES_AT),
+    SearchAttributeKey.for_keyword(attributes.OWNER),
+    SearchAttributeKey.for_keyword_list(attributes.APPROVERS),
 ]
 
 

@@ -65,7 +65,7 @@ def announce_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def take(self: Gate, case: Case, here: Here) -> Case | Signed:
         try:
-            await self._ports.uses.claim(case.digest, case.claim(uuid4().hex))
+            await self._ports.uses.claim(case.digest, case.claim(uuid4().hex), case.approvers)
         except AlreadyUsed:
             return case.unknown()
         return case
@@ -85,11 +85,11 @@ class SlowUses:
         """As the inner ones."""
         return await self.inner.find(digest)
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
+    async def claim(self, digest: Digest, claim: Signed, approvers: tuple[str, ...]) -> None:
         """As the inner ones, later."""
         self.reached.set()
         await self.go.wait()
-        await self.inner.claim(digest, claim)
+        await self.inner.claim(digest, claim, approvers)
 
     async def announce(self, claim: Signed) -> None:
         """As the inner ones."""

@@ -122,9 +122,9 @@ class DeadlyUses:
         """As the inner ones."""
         return await self.inner.find(digest)
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
+    async def claim(self, digest: Digest, claim: Signed, approvers: tuple[str, ...]) -> None:
         """Dies after the claim."""
-        await self.inner.claim(digest, claim)
+        await self.inner.claim(digest, claim, approvers)
         self.death.at("after claim")
 
     async def announce(self, claim: Signed) -> None:

@@ -26,7 +26,7 @@ from policies.canonical import Digest
 from tests.fakes.clock import FakeClock
 from tests.fakes.history import FakeHistory
 from tests.fakes.kit import Kit
-from tests.fakes.ports import FakeDirectories, FakeHistories, FakeTokens, FakeTools, FakeUses
+from tests.fakes.ports import FakeDirectories, FakeHistories, FakeTokens, FakeTools, FakeUses, FakeWorkloads
 
 REFUND = "payments.issue_refund"
 GIVEN: JsonValue = {"case_id": "CASE-1001"}
@@ -46,6 +46,7 @@ class Bench:
         self.tools = FakeTools({name.partition(".")[2]: c for name, c in self.bundle.catalogue.contracts.items()})
         self.tokens = FakeTokens()
         self.directories = FakeDirectories(self.bundle.directory)
+        self.workloads = FakeWorkloads()
         self.gate = self.another_gate()
         self._jti = 0
         self.mission: FakeHistory = self.started()
@@ -53,7 +54,7 @@ class Bench:
     @property
     def ports(self) -> Ports:
         """The fakes as the gate takes them."""
-        return Ports(self.histories, self.uses, self.tools, self.tokens, self.directories, self.clock)
+        return Ports(self.histories, self.uses, self.tools, self.tokens, self.directories, self.clock, self.workloads)
 
     @property
     def law(self) -> Law:

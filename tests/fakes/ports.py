@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pydantic import JsonValue
 from temporalio.api.enums.v1 import EventType
@@ -57,6 +58,8 @@ class FakeUses:
     histories: FakeHistories
     taken: dict[Digest, Signed | None] = field(default_factory=dict)
     receipts: dict[Digest, list[Signed]] = field(default_factory=dict)
+    approvers: dict[Digest, tuple[str, ...]] = field(default_factory=dict)
+    """On whose say-so each was taken."""
     claims: int = 0
     """How often a use was asked for."""
     down: bool = False
@@ -72,12 +75,13 @@ class FakeUses:
             return None
         return Use(claim=self.taken[digest], receipts=tuple(self.receipts.get(digest, ())))
 
-    async def claim(self, digest: Digest, claim: Signed) -> None:
+    async def claim(self, digest: Digest, claim: Signed, approvers: tuple[str, ...]) -> None:
         """Takes the use once."""
         self.claims += 1
         if digest in self.taken:
             raise AlreadyUsed(f"the use of proposal `{digest}` is taken")
         self.taken[digest] = claim
+        self.approvers[digest] = approvers
 
     async def announce(self, claim: Signed) -> None:
         """Tells the mission."""
@@ -209,3 +213,30 @@ class FakeDirectories:
         if self.broken:
             raise BundleError("`directory.yaml`", "cannot be read")
         return self.now
+
+
+@dataclass
+class FakeWorkloads:
+    """Counts as a test sets them; nobody in them has done anything."""
+
+    approved: dict[str, int] = field(default_factory=dict)
+    """By person, uses within whatever time is asked about."""
+    open: dict[str, int] = field(default_factory=dict)
+    """By owner, missions that wait."""
+    asked_since: list[datetime] = field(default_factory=list)
+    down: bool = False
+
+    async def approvals(self, people: Collection[str], since: datetime) -> dict[str, int]:
+        """The counts of *people*."""
+        self._trouble()
+        self.asked_since.append(since)
+        return {who: self.approved.get(who, 0) for who in people}
+
+    async def open_of(self, owner: str) -> int:
+        """The count of *owner*."""
+        self._trouble()
+        return self.open.get(owner, 0)
+
+    def _trouble(self) -> None:
+        if self.down:
+            raise Unreachable("the Temporal server", "its frontend", "down")

@@ -82,6 +82,8 @@ async def main() -> None:
             SearchAttributeKey.for_keyword(attributes.PROPOSAL),
             SearchAttributeKey.for_keyword_list(attributes.GROUPS),
             SearchAttributeKey.for_datetime(attributes.EXPIRES_AT),
+            SearchAttributeKey.for_keyword(attributes.OWNER),
+            SearchAttributeKey.for_keyword_list(attributes.APPROVERS),
         ],
     )
     HISTORIES.mkdir(exist_ok=True)

@@ -35,6 +35,8 @@ SEARCH_ATTRIBUTES = {
     attributes.PROPOSAL: "Keyword",
     attributes.GROUPS: "KeywordList",
     attributes.EXPIRES_AT: "Datetime",
+    attributes.OWNER: "Keyword",
+    attributes.APPROVERS: "KeywordList",
 }
 # A single shard polls its queues 20 times a second unless told otherwise, and SQLite syncs at every write.
 TUNING = {f"history.{queue}ProcessorMaxPollRPS": "2000" for queue in ("transfer", "timer", "visibility")}
