@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from pydantic import AwareDatetime, JsonValue
@@ -117,6 +117,13 @@ async def naming(visibility: Visibility, prefix: str, limit: int = 20) -> list[W
     """Runs, open or closed, that name a proposal whose digest begins with *prefix* (see `is_prefix`)."""
     query = f"{attributes.PROPOSAL} STARTS_WITH '{prefix}'"
     return _sorted([_row(found) async for found in visibility.list_workflows(query, limit=limit)])
+
+
+async def proposing(visibility: Visibility, since: datetime | None, limit: int) -> list[Waiting]:
+    """At most *limit* runs that ever named a proposal, open ones and those that closed at *since* (aware) or later."""
+    named = f"{attributes.PROPOSAL} IS NOT NULL"
+    recent = f" AND (ExecutionStatus = 'Running' OR CloseTime >= '{since.astimezone(UTC).isoformat()}')" if since else ""
+    return [_row(found) async for found in visibility.list_workflows(named + recent, limit=limit)]
 
 
 def verified(row: Waiting, digest: Digest, proposal: Proposal, resolution: Resolution) -> QueueItem:

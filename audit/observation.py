@@ -73,3 +73,5 @@ class Observation(Recorded):
     """The event it answers: the proposal, for whatever is about one; else the request."""
     judged_by: int | None = None
     """For a decision: the event of the last settlement that judged it."""
+    open_seconds: float | None = None
+    """For a decision that counted: how long its card was open."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from pydantic import JsonValue, ValidationError
@@ -13,7 +14,7 @@ from approvals.proposal import Proposal
 from approvals.settlement import Receipt, Settlement
 from approvals.signed import Kind, Signed, opened
 from audit.proposals import verified_settlement
-from audit.record import MissionRecord
+from audit.record import MissionRecord, when
 from policies.canonical import Digest
 from policies.directory import Directory
 
@@ -37,6 +38,11 @@ def places(proposals: Mapping[int, tuple[Digest, Proposal]]) -> dict[Digest, int
     for event_id, (digest, _) in proposals.items():
         found.setdefault(digest, event_id)
     return found
+
+
+def entered(record: MissionRecord, proposals: Mapping[int, tuple[Digest, Proposal]]) -> dict[Digest, datetime]:
+    """When each of *proposals* entered the history, by digest."""
+    return {digest: when(record.raw[event_id - 1].event_time) for digest, event_id in places(proposals).items()}
 
 
 def settlements(record: MissionRecord, directory: Directory) -> dict[int, Settlement]:

@@ -18,7 +18,7 @@ from audit.answers import Answers
 from audit.events import alone, shown, told
 from audit.observation import Observation, ObservationKind
 from audit.principals import principals_of, reset_trouble
-from audit.proven import places, proposed, settlements
+from audit.proven import entered, places, proposed, settlements
 from audit.record import MissionRecord, when
 from audit.signals import Signals
 from policies.directory import Directory
@@ -59,7 +59,7 @@ class _Reader:
         self._directory = directory
         proposals, settled = proposed(record, directory), settlements(record, directory)
         self._answers = Answers(record, directory, proposals, settled)
-        self._signals = Signals(directory, settled, places(proposals))
+        self._signals = Signals(directory, settled, places(proposals), entered(record, proposals))
         self._heard = {heard.event_id: heard for heard in record.signals}
         self._done = {done.event_id: done for done in record.completed}
         self._ended = _ended(record.opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -15,6 +16,7 @@ from approvals.votes import Vote
 from audit.events import shown
 from audit.observation import Observation, ObservationKind
 from audit.proven import gate_of, proven
+from audit.workload import open_seconds
 from policies.canonical import Digest, parse
 from policies.directory import Directory
 from policies.errors import CanonicalError
@@ -24,12 +26,20 @@ from policies.requirement import Assurance
 class Signals:
     """One mission's signals, with the settlements that judged them."""
 
-    def __init__(self, directory: Directory, settlements: Mapping[int, Settlement], events: Mapping[Digest, int]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        settlements: Mapping[int, Settlement],
+        events: Mapping[Digest, int],
+        since: Mapping[Digest, datetime],
+    ) -> None:
         """
         Args:
             settlements: Proven ones, by event, in order.
             events: By proposal, the event that put it into the history.
+            since: By proposal, the time of that event.
         """
+        self._since = since
         self._directory = directory
         self._events = events
         self._votes: dict[int, tuple[Vote, int, Digest]] = {}
@@ -62,6 +72,7 @@ class Signals:
             digests={"proposal": proposal} if vote.counts else {},
             cause=self._events.get(proposal) if vote.counts else None,
             judged_by=judged_by,
+            open_seconds=open_seconds(self._since.get(proposal), heard.at) if vote.counts else None,
         )
 
     def _unjudged(self, heard: Heard) -> Observation:

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from approvals.attributes import APPROVERS, OWNER
 from tests.stack.commands import NAMES, SAYSO, answer, pids, sayso, until
 from workers.errors import CannotReach, WrongUse
+from workers.stack.health import attributes
+from workers.stack.layout import NAMESPACE
 from workers.stack.model_environment import for_models
+from workers.stack.ports import Ports
 from workers.stack.processes import Process, Spec, stop_all
+from workers.stack.specs import SEARCH_ATTRIBUTES
 from workers.stack.stack import AlreadyRunning, Stack
 
 SECRETS = {"OPENAI_API_KEY": "sk-test", "SAYSO_KEY": "x", "SAYSO_MODEL": "openai/none"}
@@ -155,3 +160,17 @@ def test_down_stops_what_a_dead_supervisor_left_and_nothing_of_another_stack(tmp
     assert pids(others) == {"orders": other.pid}
     stop_all([other])
     assert other.exit_code() == -signal.SIGTERM
+
+
+def test_data_of_an_older_version_gets_the_attributes_that_came_since(tmp_path: Path) -> None:
+    """Temporal takes attributes by option for a new database only; without one, no use could be taken."""
+    with pytest.MonkeyPatch.context() as older:
+        for name in (OWNER, APPROVERS):
+            older.delitem(SEARCH_ATTRIBUTES, name)
+        with Stack(tmp_path / "data"):
+            pass
+    with Stack(tmp_path / "data") as running:
+        _, _, port = (running.profile.ui or "").rpartition(":")
+        known = attributes(Ports(ui=int(port)), NAMESPACE)
+    assert known is not None
+    assert known >= SEARCH_ATTRIBUTES.keys()

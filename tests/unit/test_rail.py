@@ -311,3 +311,22 @@ def test_unreadable_signed_answer_is_unverified() -> None:
     signed = seal(Kind.RECEIPT, {}, GATE)
     history.done("settle", {}, Signed.model_dump(signed, mode="json"))
     assert last(history).kind is ObservationKind.UNVERIFIED
+
+
+def test_decision_says_how_long_its_card_was_open() -> None:
+    """From the proposal's event to the signal's, which History puts a second apart."""
+    history = History().started()
+    signed, proposed = history.proposed()
+    heard = history.signalled("decide", "a.b.c")
+    history.settled(SettlementKind.PENDING, signed, vote(heard))
+    decided = next(entry for entry in told(history) if entry.event_id == heard)
+    assert decided.open_seconds == heard - proposed
+
+
+def test_refused_decision_says_no_such_time() -> None:
+    """It may be anybody's."""
+    history = History().started()
+    signed, _ = history.proposed()
+    heard = history.signalled("decide", "a.b.c")
+    history.settled(SettlementKind.PENDING, signed, vote(heard, refused=("no",)))
+    assert next(entry for entry in told(history) if entry.event_id == heard).open_seconds is None

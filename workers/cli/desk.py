@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -20,6 +21,11 @@ from workers import profile
 from workers.connection import connect
 from workers.errors import CannotReach, CommandError, Refused, WrongUse
 
+AT_ONCE = 8
+"""So many histories are asked for at the same time."""
+
+_Given = TypeVar("_Given")
+_Found = TypeVar("_Found")
 _SILENT = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
 
 
@@ -46,6 +52,17 @@ async def open_desk(data: Path | None) -> Desk:
         asyncio.to_thread(load_bundle, found.policies), connect(found.address, found.namespace)
     )
     return Desk(found, Law(bundle, bundle.directory), client)
+
+
+async def each(work: Callable[[_Given], Awaitable[_Found]], given: Iterable[_Given]) -> list[_Found]:
+    """What *work* finds for each of *given*, in their order, a few at a time: most of it is waiting for the server."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(value: _Given) -> _Found:
+        async with room:
+            return await work(value)
+
+    return await asyncio.gather(*(one(value) for value in given))
 
 
 @contextmanager

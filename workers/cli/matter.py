@@ -219,8 +219,17 @@ async def matter_of(desk: Desk, row: queue.Waiting) -> Matter | str:
     """The proposal that *row* names, verified, or why it is not: one bad run must not hide the others."""
     if row.proposal is None:
         return "it names no proposal"
+    found = await readable(desk, row)
     try:
-        return look(await record_of(desk, row.mission_id, row.run_id), Digest(row.proposal), desk.law)
+        return found if isinstance(found, str) else look(found, Digest(row.proposal), desk.law)
+    except AuditError as error:
+        return str(error)
+
+
+async def readable(desk: Desk, row: queue.Waiting) -> MissionRecord | str:
+    """The history of *row*, or why it cannot be read: one bad run must not hide the others. Raises Unreachable."""
+    try:
+        return await record_of(desk, row.mission_id, row.run_id)
     except AuditError as error:
         return str(error)
     except Unreachable as error:

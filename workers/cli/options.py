@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,8 @@ import click
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 data_option = click.option(
     "--data",
@@ -22,6 +26,23 @@ data_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors included.")
 """Handed to the command as `as_json: bool`."""
+
+
+class Age(click.ParamType[timedelta]):
+    """A span of time up to now: `30m`, `12h`, `7d`."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Fails on anything else, and beyond a hundred years."""
+        found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", str(value))
+        age = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else None
+        if age is None or age > timedelta(days=36500):
+            self.fail(f"`{value}` is no span of time such as `30m`, `12h` or `7d`", param, ctx)
+        return age
+
+
+AGE = Age()
 
 
 def emit(as_json: bool, value: BaseModel | dict[str, Any] | list[Any], text: str) -> None:

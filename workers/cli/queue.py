@@ -1,15 +1,16 @@
-"""`sayso queue`: the proposals that wait for a decision."""
+"""`sayso queue`: the proposals that wait for a decision; with `--stats`, who decided how much."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from workers.cli.options import data_option, emit, json_option
+from workers.cli.options import AGE, data_option, emit, json_option
 
 if TYPE_CHECKING:
     from approvals.queue import QueueItem, Waiting
@@ -18,10 +19,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Show at most so many.")
+@click.option("--stats", is_flag=True, help="Show instead who decided how much, and how long they had each card.")
+@click.option("--since", type=AGE, default=None, help="With --stats: only decisions of the last so much time, 7d or 12h.")
 @data_option
 @json_option
-def queue(limit: int, data: Path | None, as_json: bool) -> None:
+def queue(limit: int, stats: bool, since: timedelta | None, data: Path | None, as_json: bool) -> None:
     """List the proposals that wait for a decision, earliest expiry first."""
+    if stats:
+        from workers.cli.workload import show
+
+        return show(data, limit, since, as_json)
+    if since is not None:
+        raise click.UsageError("`--since` goes with `--stats`")
     found = asyncio.run(_items(data, limit))
     items = [item.model_dump(mode="json") for item in found]
     emit(as_json, {"items": items, "limited": len(items) == limit}, as_text(found, limit, datetime.now(UTC)))
@@ -29,11 +38,11 @@ def queue(limit: int, data: Path | None, as_json: bool) -> None:
 
 async def _items(data: Path | None, limit: int) -> list[QueueItem]:
     from approvals.queue import waiting
-    from workers.cli.desk import answering, open_desk
+    from workers.cli.desk import answering, each, open_desk
 
     desk = await open_desk(data)
     with answering(desk):
-        return [await _item(desk, row) for row in await waiting(desk.client, limit)]
+        return await each(partial(_item, desk), await waiting(desk.client, limit))
 
 
 async def _item(desk: Desk, row: Waiting) -> QueueItem:

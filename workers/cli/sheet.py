@@ -41,10 +41,12 @@ def pairs(rows: Sequence[tuple[str, Sequence[str]]], width: int = WIDEST) -> str
 def left(until: datetime, now: datetime) -> str:
     """`in 3h 20m`, or `20m ago` for what is over."""
     seconds = int((until - now).total_seconds())
-    return f"in {_span(seconds)}" if seconds > 0 else f"{_span(-seconds)} ago"
+    return f"in {span(seconds)}" if seconds > 0 else f"{span(-seconds)} ago"
 
 
-def _span(seconds: int) -> str:
+def span(duration: float) -> str:
+    """`3m 20s`: so many seconds in their two largest units."""
+    seconds = int(duration)
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
     shown = [f"{count}{unit}" for count, unit in parts if count]
     return " ".join(shown[:2]) or "0s"

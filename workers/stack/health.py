@@ -22,14 +22,15 @@ def answers(port: int, path: str = "/healthz") -> Callable[[int], bool]:
     return lambda _pid: _get(port, path) is not None
 
 
-def serves(ports: Ports, namespace: str, attributes: frozenset[str]) -> Callable[[int], bool]:
-    """Whether Temporal serves *namespace* with the search *attributes*."""
+def serves(ports: Ports, namespace: str) -> Callable[[int], bool]:
+    """Whether Temporal serves *namespace*."""
+    return lambda _pid: attributes(ports, namespace) is not None
 
-    def healthy(_pid: int) -> bool:
-        found = _get(ports.ui, f"/api/v1/namespaces/{namespace}/search-attributes")
-        return found is not None and attributes <= json.loads(found).get("customAttributes", {}).keys()
 
-    return healthy
+def attributes(ports: Ports, namespace: str) -> frozenset[str] | None:
+    """The search attributes that Temporal knows in *namespace*; None where it does not answer."""
+    found = _get(ports.ui, f"/api/v1/namespaces/{namespace}/search-attributes")
+    return frozenset(json.loads(found).get("customAttributes", {})) if found is not None else None
 
 
 def polls(ports: Ports, namespace: str, role: Role, kinds: tuple[str, ...]) -> Callable[[int], bool]:

@@ -111,7 +111,7 @@ def _temporal(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
     }
     flags = [part for option, values in options.items() for value in values for part in (option, value)]
     command = (temporal_binary(), "server", "start-dev", "--ui-disable-news-fetch", *NO_CONFIG, *flags)
-    return Spec(TEMPORAL, command, common, serves(ports, NAMESPACE, frozenset(SEARCH_ATTRIBUTES)))
+    return Spec(TEMPORAL, command, common, serves(ports, NAMESPACE))
 
 
 def _system(name: str, layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:

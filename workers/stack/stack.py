@@ -17,11 +17,22 @@ from types import TracebackType
 
 from workers.errors import CannotReach, WrongUse
 from workers.profile import Profile
+from workers.stack.health import attributes
 from workers.stack.layout import NAMESPACE, Layout, prepare
 from workers.stack.lock import Lock
 from workers.stack.ports import HOST, Choice, Ports, choose
 from workers.stack.processes import Process, Spec, stop_all, stop_strays
-from workers.stack.specs import NO_CONFIG, RETENTION, ROLES, SYSTEMS, TEMPORAL, inherited, specs, temporal_binary
+from workers.stack.specs import (
+    NO_CONFIG,
+    RETENTION,
+    ROLES,
+    SEARCH_ATTRIBUTES,
+    SYSTEMS,
+    TEMPORAL,
+    inherited,
+    specs,
+    temporal_binary,
+)
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.03
@@ -144,6 +155,7 @@ class Stack:
         for name in (TEMPORAL, *SYSTEMS):
             self.spawn(name)
         self._wait([TEMPORAL])
+        _add_attributes(ports, inherited(self._environment))
         for role in ROLES:
             self.spawn(role)
         _keep_history(ports, inherited(self._environment))
@@ -166,11 +178,26 @@ class Stack:
             time.sleep(POLL_SECONDS if waiting else 0)
 
 
+def _add_attributes(ports: Ports, environment: Mapping[str, str]) -> None:
+    """The server takes attributes by option for a new database only; one of an older Sayso lacks what came since."""
+    deadline = time.monotonic() + START_SECONDS
+    while lacking := sorted(SEARCH_ATTRIBUTES.keys() - (attributes(ports, NAMESPACE) or frozenset())):
+        named = [part for name in lacking for part in ("--name", name, "--type", SEARCH_ATTRIBUTES[name])]
+        _operate(ports, environment, "the search attributes", "search-attribute", "create", *named)
+        if time.monotonic() > deadline:
+            raise CannotReach(f"Temporal does not show the search attributes {', '.join(lacking)}")
+
+
 def _keep_history(ports: Ports, environment: Mapping[str, str]) -> None:
-    command = [temporal_binary(), "operator", "namespace", "update", "--address", f"{HOST}:{ports.temporal}"]
-    command += ["--namespace", NAMESPACE, "--retention", RETENTION, *NO_CONFIG]
+    _operate(ports, environment, "the retention", "namespace", "update", "--retention", RETENTION)
+
+
+def _operate(ports: Ports, environment: Mapping[str, str], what: str, *words: str) -> None:
+    """One of Temporal's own operator commands. Raises CannotReach."""
+    where = ("--address", f"{HOST}:{ports.temporal}", "--namespace", NAMESPACE, *NO_CONFIG)
+    command = [temporal_binary(), "operator", *words, *where]
     done = subprocess.run(  # noqa: S603 (our own command)
         command, env=environment, capture_output=True, text=True, timeout=START_SECONDS, check=False
     )
     if done.returncode != 0:
-        raise CannotReach(f"Temporal does not take the retention: {(done.stderr or done.stdout).strip()}")
+        raise CannotReach(f"Temporal does not take {what}: {(done.stderr or done.stdout).strip()}")
