@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from approvals.freeze import FreezeRecord, Remembered
 from approvals.signed import Signed
 from audit.record import MissionRecord
 from policies.action import Action
@@ -114,6 +115,23 @@ class Directories(Protocol):
 
     def read(self) -> Directory:
         """Raises BundleError."""
+
+
+class Freezes(Protocol):
+    """The one freeze of a namespace, as the server has it."""
+
+    async def find(self) -> FreezeRecord | None:
+        """The latest freeze with its thaws; None where there is none. Raises Unreachable."""
+
+
+class FreezeMemory(Protocol):
+    """What this gate saw of freezes."""
+
+    def read(self) -> Remembered | None:
+        """The last freeze that was seen; None where none ever was. Raises Forgotten."""
+
+    def write(self, seen: Remembered) -> None:
+        """Remembers *seen* in place of what was. Raises Forgotten."""
 
 
 class Clock(Protocol):

@@ -26,9 +26,11 @@ from temporalio.worker import Interceptor, Worker
 from activities.case import idempotency_key
 from activities.commit import CommitActivities
 from activities.directories import FileDirectories
+from activities.freezes import ServerFreezes
 from activities.gate import PATIENCE, Gate, Ports
 from activities.histories import ServerHistories
 from activities.mcp_tools import McpTools
+from activities.memory import ProcessMemory
 from activities.models import LiteLLMModels
 from activities.observe import observe
 from activities.proposer import Proposer
@@ -50,13 +52,14 @@ from policies.bundle import Bundle
 from policies.canonical import Digest
 from policies.load import load
 from tests.examples.enterprise import Enterprise
+from workflows.freeze import Freeze
 from workflows.mission import COMMITS, READS, REASONING
 from workflows.missions import QUEUE
 from workflows.refund import RefundMission, RefundVerdict
 from workflows.use import Use
 
 SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
-PEOPLE = ("olga", "sam", "lena", "fay")
+PEOPLE = ("olga", "sam", "lena", "fay", "iris")
 _T = TypeVar("_T")
 
 
@@ -220,7 +223,7 @@ class World:
         return Worker(
             self.client,
             task_queue=queue,
-            workflows=[Use],
+            workflows=[Use, Freeze],
             activities=[commits.propose, commits.settle],
             interceptors=interceptors,
             max_concurrent_activities=max_concurrent_activities,
@@ -336,6 +339,8 @@ def world_of(client: Client, enterprise: Enterprise, policies: Path, signers: Ma
         tokens=committer,
         directories=FileDirectories(policies),
         clock=lambda: datetime.now(UTC),
+        freezes=ServerFreezes(client),
+        memory=ProcessMemory(),
     )
     reader = IssuerTokens(enterprise.issuer, enterprise.data / "read-client.json")
     return World(client, enterprise, policies, signers, ports, committer, reader)

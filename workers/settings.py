@@ -9,6 +9,7 @@ Settings of a worker process, read once from its environment.
 | `SAYSO_POLICIES`      | read, commit      | directory of the policy bundle                                       |
 | `SAYSO_CLIENT_FILE`   | read, commit      | JSON with the role's `client_id` and `client_secret` at the issuer   |
 | `SAYSO_GATE_KEY_FILE` | commit            | private JWK of the gate                                              |
+| `SAYSO_STATE`         | commit, optional  | directory in which the gate remembers freezes; else it does so until it ends |
 | `SAYSO_MODEL`         | reason, optional  | litellm model name; without it, plain rules answer and say so        |
 
 Secrets stay in files: no value here is one, so a message may quote it.
@@ -61,6 +62,7 @@ class Settings(BaseModel):
     read_client_file: Path | None = None
     commit_client_file: Path | None = None
     gate_key_file: Path | None = None
+    state: Path | None = None
     model: str | None = None
 
 
@@ -70,6 +72,7 @@ _FIXES = {
     "SAYSO_READ_CLIENT_FILE": "the file with the read role's client id and secret",
     "SAYSO_COMMIT_CLIENT_FILE": "the file with the commit role's client id and secret",
     "SAYSO_GATE_KEY_FILE": "the gate's private key, made with `sayso keys new gate`",
+    "SAYSO_STATE": "a directory of the gate's own, in which it remembers freezes",
 }
 
 
@@ -93,6 +96,7 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
     if Role.COMMIT in roles:
         values["commit_client_file"] = _path(found, "SAYSO_COMMIT_CLIENT_FILE" if both else "SAYSO_CLIENT_FILE")
         values["gate_key_file"] = _path(found, "SAYSO_GATE_KEY_FILE")
+        values["state"] = _path(found, "SAYSO_STATE", directory=True) if found.get("SAYSO_STATE") else None
     if Role.REASON in roles:
         values["model"] = found.get("SAYSO_MODEL") or None
     try:

@@ -128,7 +128,7 @@ async def test_mission_for_somebody_unknown_is_not_started(sayso: Terminal) -> N
     """A name that is nobody's would keep nobody from approving."""
     given = ("start", "refund", "--input", '{"case_id": "CASE-1006"}', "--id", f"cli-{uuid4().hex[:8]}")
     answer = await sayso(*given, "--on-behalf-of", "samm")
-    assert (answer.code, "`samm` is nobody in the directory; there are fay, lena, olga, sam" in answer.err) == (2, True)
+    assert (answer.code, "`samm` is nobody in the directory; there are fay, iris, lena, olga, sam" in answer.err) == (2, True)
     assert (await sayso("rail", given[-1])).code == 2
 
 

@@ -26,7 +26,7 @@ from policies.canonical import Digest
 from tests.fakes.clock import FakeClock
 from tests.fakes.history import FakeHistory
 from tests.fakes.kit import Kit
-from tests.fakes.ports import FakeDirectories, FakeHistories, FakeTokens, FakeTools, FakeUses
+from tests.fakes.ports import FakeDirectories, FakeFreezes, FakeHistories, FakeMemory, FakeTokens, FakeTools, FakeUses
 
 REFUND = "payments.issue_refund"
 GIVEN: JsonValue = {"case_id": "CASE-1001"}
@@ -46,6 +46,8 @@ class Bench:
         self.tools = FakeTools({name.partition(".")[2]: c for name, c in self.bundle.catalogue.contracts.items()})
         self.tokens = FakeTokens()
         self.directories = FakeDirectories(self.bundle.directory)
+        self.freezes = FakeFreezes(self.clock)
+        self.memory = FakeMemory()
         self.gate = self.another_gate()
         self._jti = 0
         self.mission: FakeHistory = self.started()
@@ -53,7 +55,8 @@ class Bench:
     @property
     def ports(self) -> Ports:
         """The fakes as the gate takes them."""
-        return Ports(self.histories, self.uses, self.tools, self.tokens, self.directories, self.clock)
+        fakes = (self.histories, self.uses, self.tools, self.tokens, self.directories, self.clock)
+        return Ports(*fakes, freezes=self.freezes, memory=self.memory)
 
     @property
     def law(self) -> Law:

@@ -15,7 +15,7 @@ from policies.bundle import Bundle
 from policies.directory import Directory
 from policies.load import load, shipped
 
-PEOPLE = ("olga", "sam", "lena", "fay")
+PEOPLE = ("olga", "sam", "lena", "fay", "iris")
 SERVICES = ("mission-worker",)
 Edit = Callable[[Path], None]
 

@@ -19,8 +19,8 @@ def test_shipped_bundle_passes_and_says_that_it_has_no_keys(sayso: Sayso) -> Non
     """Without a stack it is the default; warnings alone do not fail."""
     answer = sayso("policy", "check", "--json")
     assert (answer.code, answer.data["ok"], answer.data["directory"]) == (0, True, str(shipped()))
-    assert [remark["level"] for remark in answer.data["remarks"]] == ["warning"] * 5
-    assert "9 policies, 29 scenarios; 0 failures, 5 warnings" in sayso("policy", "check").out
+    assert [remark["level"] for remark in answer.data["remarks"]] == ["warning"] * 6
+    assert "10 policies, 34 scenarios; 0 failures, 6 warnings" in sayso("policy", "check").out
 
 
 def test_bundle_is_that_of_the_environment_unless_one_is_named(
@@ -67,7 +67,7 @@ def test_failing_scenario_says_what_was_expected_and_why_it_came_otherwise(sayso
 def test_scenarios_are_one_line_each(sayso: Sayso) -> None:
     """And a last one that counts."""
     lines = sayso("policy", "test").out.splitlines()
-    assert (len(lines), lines[-1]) == (30, "29 scenarios, 0 failed")
+    assert (len(lines), lines[-1]) == (35, "34 scenarios, 0 failed")
     assert all(line.startswith("ok    ") for line in lines[:-1])
 
 

@@ -86,7 +86,7 @@ def test_empty_file_holds_no_scenario(copy: Copy, text: str) -> None:
 def test_mistake_is_found_by_the_scenario_it_is_in(copy: Copy) -> None:
     """Among many, by number and name."""
     copy.append("scenarios.yaml", GATE.replace("olga", "bob"))
-    with pytest.raises(BundleError, match="entry 30 `mine`"):
+    with pytest.raises(BundleError, match="entry 35 `mine`"):
         load(copy.root)
 
 

@@ -126,7 +126,7 @@ def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str],
     if role in (Role.READ, Role.COMMIT):
         own |= {"SAYSO_POLICIES": str(layout.policies), "SAYSO_CLIENT_FILE": str(layout.client(role))}
     if role is Role.COMMIT:
-        own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
+        own |= {"SAYSO_GATE_KEY_FILE": str(layout.gate_key), "SAYSO_STATE": str(layout.state)}
     if role is Role.REASON:
         own |= for_models(environment)
     command = _python("workers.cli.main", "worker", "--role", role)
