@@ -31,6 +31,7 @@ FREEZE_CHECK = "freeze"
 MAX_THAWS = 100
 """So many thaws of one run are judged, the last ones: a flood may keep everything frozen, and thaw nothing."""
 AGAIN = "`sayso thaw` freezes again and thaws that"
+DELETED = "freeze again and thaw that: `sayso freeze`, then `sayso thaw`"
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ def standing(
     if found is not None and (seen is None or seen.run_id == found.run_id or seen.began_at <= found.began_at):
         return _judged(found, seen, court, now)
     if seen is not None and not seen.thawed:
-        return Standing(True, f"the freeze `{seen.run_id}` of {_time(seen.began_at)} was deleted without a thaw: {AGAIN}")
+        return Standing(True, f"the freeze `{seen.run_id}` of {_time(seen.began_at)} was deleted without a thaw: {DELETED}")
     if told_at is not None and (seen is None or seen.at < told_at):
-        return Standing(True, f"the freeze that this mission was told of at {_time(told_at)} was deleted: {AGAIN}")
+        return Standing(True, f"the freeze that this mission was told of at {_time(told_at)} was deleted: {DELETED}")
     return Standing(False, "nothing is frozen")
 
 

@@ -264,7 +264,7 @@ async def deleted(bench: Bench) -> None:
 async def test_deleted_freeze_is_remembered(bench: Bench) -> None:
     """Also by a gate that starts anew on the same memory, and for a mission that never asked before."""
     await deleted(bench)
-    assert refused(await bench.settle(), "was deleted without a thaw: `sayso thaw` freezes again")
+    assert refused(await bench.settle(), "was deleted without a thaw: freeze again and thaw that")
     bench.started("refund-2", "run-2")
     digest = await approved(bench)
     assert refused(await bench.settle(digest, gate=bench.another_gate()), "was deleted without a thaw")

@@ -29,6 +29,8 @@ COMMANDS = {
     "approve": ("workers.cli.decide:approve", "Approve a proposal with your key."),
     "deny": ("workers.cli.decide:deny", "Deny a proposal with your key."),
     "sign": ("workers.cli.decide:sign", "Print a signed decision to paste into the Temporal UI."),
+    "freeze": ("workers.cli.freeze:freeze", "Stop everything: no gate sends anything until a thaw."),
+    "thaw": ("workers.cli.thaw:thaw", "Let everything go on, with your key."),
     "rail": ("workers.cli.rail:rail", "Show a mission's Explain rail."),
     "policy": ("workers.cli.policy:policy", "Check, test, compare and explain policies."),
     "integrations": ("workers.cli.integrations:integrations", "List, check and pin what the tool servers offer."),

@@ -22,18 +22,21 @@ if TYPE_CHECKING:
 @json_option
 def queue(limit: int, data: Path | None, as_json: bool) -> None:
     """List the proposals that wait for a decision, earliest expiry first."""
-    found = asyncio.run(_items(data, limit))
+    found, frozen = asyncio.run(_items(data, limit))
     items = [item.model_dump(mode="json") for item in found]
-    emit(as_json, {"items": items, "limited": len(items) == limit}, as_text(found, limit, datetime.now(UTC)))
+    text = as_text(found, limit, datetime.now(UTC))
+    fields = {"items": items, "limited": len(items) == limit, "frozen": frozen is not None}
+    emit(as_json, fields, f"{frozen}\n\n{text}" if frozen else text)
 
 
-async def _items(data: Path | None, limit: int) -> list[QueueItem]:
+async def _items(data: Path | None, limit: int) -> tuple[list[QueueItem], str | None]:
     from approvals.queue import waiting
     from workers.cli.desk import answering, open_desk
+    from workers.cli.standing import banner
 
     desk = await open_desk(data)
     with answering(desk):
-        return [await _item(desk, row) for row in await waiting(desk.client, limit)]
+        return [await _item(desk, row) for row in await waiting(desk.client, limit)], await banner(desk)
 
 
 async def _item(desk: Desk, row: Waiting) -> QueueItem:
