@@ -138,7 +138,7 @@ async def test_mission_for_somebody_unknown_is_not_started(sayso: Terminal) -> N
         ("olga", 1, "`olga` is in none of the groups asked for"),
         ("fay", 1, "`fay` is in none of the groups asked for"),
         ("stranger", 2, "nobody's in the directory"),
-        ("nobody", 2, "there are keys of fay, gate, lena"),
+        ("nobody", 2, "there are keys of fay, gate, iris, lena"),
     ],
 )
 async def test_decision_that_would_not_count_is_not_sent(sayso: Terminal, who: str, code: int, words: str) -> None:
