@@ -5,7 +5,8 @@ ActivityError                an activity could not do its work
  ├── Lost                    something was sent and no answer came: the outcome is unknown
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
  ├── NotPermitted            the caller asked for what it may not have
- └── AlreadyUsed             the proposal's one use is taken
+ ├── AlreadyUsed             the proposal's one use is taken
+ └── Forgotten               what the gate remembers cannot be read or written
 """
 
 from __future__ import annotations
@@ -46,3 +47,13 @@ class NotPermitted(ActivityError):
 
 class AlreadyUsed(ActivityError):
     """A `use` workflow of this proposal exists."""
+
+
+class Forgotten(ActivityError):
+    """The gate's memory of freezes at *where* is of no use; until it is, everything counts as frozen."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(
+            f"what the gate remembers of freezes is not usable, so nothing is sent: `{where}` ({reason}); "
+            "mend it, or remove the file when `sayso freeze --status` shows that nothing is frozen"
+        )

@@ -23,7 +23,20 @@ from uuid import uuid4
 
 from activities.case import Case, idempotency_key
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
-from activities.ports import Clock, Directories, Here, Histories, Tokens, Tools, ToolSession, Uses, Workloads
+from activities.frozen import freeze_finding
+from activities.ports import (
+    Clock,
+    Directories,
+    FreezeMemory,
+    Freezes,
+    Here,
+    Histories,
+    Tokens,
+    Tools,
+    ToolSession,
+    Uses,
+    Workloads,
+)
 from activities.receipts import receipt_of, recordable
 from approvals.jws import Signer
 from approvals.settlement import SettlementKind
@@ -54,6 +67,8 @@ class Ports:
     directories: Directories
     clock: Clock
     workloads: Workloads
+    freezes: Freezes
+    memory: FreezeMemory
 
 
 class Gate:
@@ -132,7 +147,8 @@ class Gate:
                     raise Lost("the history of the mission", quiet.words)
                 if not admitted.judgement.admits:
                     return admitted.unknown() if again else admitted.not_admitted()
-                for finding in (ready, quiet, await self._still_unknown(admitted)):
+                known, thawed = await self._still_unknown(admitted), await self._thawed(admitted, again=again)
+                for finding in (ready, quiet, known, thawed):
                     if not finding.holds:
                         return admitted.unknown(finding) if again else admitted.not_sent(finding)
                 return await self._commit(admitted, session, here, again=again)
@@ -172,6 +188,21 @@ class Gate:
                 return case, Finding(check="snapshot", holds=True, words=f"nothing is hidden at event {snapshot.length}")
             await asyncio.sleep(0.005 * 2**attempt)
         return case, Finding(check="snapshot", holds=False, words=words)
+
+    async def _thawed(self, case: Case, *, again: bool) -> Finding:
+        """
+        Whether nothing is frozen: asked last, so that a freeze holds that began while the gate made ready.
+
+        A freeze that begins after this, while the use is announced and the call is sent, is late for that one call.
+
+        Raises:
+            Unreachable: The server cannot be asked.
+            Lost: Frozen, and the use is taken: the call is neither sent again nor settled until the thaw.
+        """
+        finding = await freeze_finding(case, self._ports.freezes, self._ports.memory)
+        if again and not finding.holds:
+            raise Lost("the one call for the proposal", finding.words)
+        return finding
 
     async def _take(self, case: Case, here: Here) -> Case | Signed:
         """

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from approvals.freeze import FreezeRecord, Remembered
 from approvals.signed import Signed
 from audit.record import MissionRecord, Started
 from policies.action import Action
@@ -121,6 +122,23 @@ class Directories(Protocol):
 
     def read(self) -> Directory:
         """Raises BundleError."""
+
+
+class Freezes(Protocol):
+    """The one freeze of a namespace, as the server has it."""
+
+    async def find(self) -> FreezeRecord | None:
+        """The latest freeze with its thaws; None where there is none. Raises Unreachable."""
+
+
+class FreezeMemory(Protocol):
+    """What this gate saw of freezes."""
+
+    def read(self) -> Remembered | None:
+        """The last freeze that was seen; None where none ever was. Raises Forgotten."""
+
+    def write(self, seen: Remembered) -> None:
+        """Remembers *seen* in place of what was. Raises Forgotten."""
 
 
 class Clock(Protocol):

@@ -30,7 +30,7 @@ from policies.directory import Directory
 from policies.requirement import Assurance
 from policies.rulebook import Approvable, Permission
 from policies.ruling import Finding, Outcome, Ruling
-from policies.scenario import ActionScenario, ApproveScenario, Said, Scenario, StartScenario
+from policies.scenario import ActionScenario, ApproveScenario, Said, Scenario, StartScenario, ThawScenario
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 """When every rehearsed proposal is made."""
@@ -93,6 +93,8 @@ def play(scenario: Scenario, stage: Stage) -> Played:
     match scenario:
         case StartScenario():
             return _answered(scenario, rulebook.starting(scenario.start, scenario.mission, directory))
+        case ThawScenario():
+            return _answered(scenario, rulebook.thawing(scenario.thaw, scenario.namespace, directory))
         case ApproveScenario():
             principals = Principals(owner=scenario.owner, on_behalf_of=scenario.on_behalf_of)
             asked = Approvable(scenario.mission, scenario.operation, scenario.asked, principals)

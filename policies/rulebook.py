@@ -127,6 +127,20 @@ class Rulebook:
         }
         return self._ask(request, [], directory, f"`{person}` to start `{mission_type}` missions")
 
+    def may_thaw(self, person: str, namespace: str, directory: Directory) -> Finding:
+        """Whether *person* may end a freeze of *namespace*. Nobody is asked who may begin one: anybody may stop."""
+        return self.thawing(person, namespace, directory).finding
+
+    def thawing(self, person: str, namespace: str, directory: Directory) -> Permission:
+        """The answer behind `may_thaw`, with its determining policies."""
+        request = {
+            "principal": {"type": "Person", "id": person},
+            "action": {"type": "Action", "id": "thaw"},
+            "resource": {"type": "Namespace", "id": namespace},
+            "context": {},
+        }
+        return self._ask(request, [], directory, f"`{person}` to thaw namespace `{namespace}`")
+
     def may_approve(self, person: str, proposal: Approvable, directory: Directory) -> Finding:
         """Whether *person* may decide about *proposal*: Cedar's `approve`, with separation of duties as `forbid`."""
         return self.approving(person, proposal, directory).finding

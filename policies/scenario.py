@@ -1,9 +1,9 @@
 """
 Scenarios: what a bundle is expected to answer, as data beside its policies.
 
-Three kinds, told apart by a key: `operation` asks for a ruling and, where people must agree, plays their decisions;
-`start` asks who may start a mission; `approve` asks who may decide. They are judged by `approvals.rehearsal`, which runs the
-gate's own code: a scenario holds expectations and no rule.
+Four kinds, told apart by a key: `operation` asks for a ruling and, where people must agree, plays their decisions;
+`start` asks who may start a mission; `approve` asks who may decide; `thaw` asks who may end a freeze. They are judged by
+`approvals.rehearsal`, which runs the gate's own code: a scenario holds expectations and no rule.
 
 Source: docs/decisions/0009-scenarios.md
 """
@@ -162,7 +162,17 @@ class ApproveScenario(Written):
     expect: May
 
 
-Scenario = ActionScenario | StartScenario | ApproveScenario
+class ThawScenario(Written):
+    """Whether a person may end a freeze."""
+
+    name: str = Field(min_length=1)
+    thaw: str
+    """Who."""
+    namespace: str = "default"
+    expect: May
+
+
+Scenario = ActionScenario | StartScenario | ApproveScenario | ThawScenario
 
 
 def read(content: object, catalogue: Catalogue, directory: Directory) -> tuple[Scenario, ...]:
@@ -195,6 +205,8 @@ def _one(item: object, number: int) -> Scenario:
         kind = StartScenario
     elif "approve" in item:
         kind = ApproveScenario
+    elif "thaw" in item:
+        kind = ThawScenario
     try:
         return kind.model_validate(item)
     except ValidationError as error:
@@ -215,11 +227,13 @@ def _unknown(scenario: Scenario, catalogue: Catalogue, directory: Directory) -> 
     match scenario:
         case StartScenario():
             people = [scenario.start]
+        case ThawScenario():
+            people = [scenario.thaw]
         case ApproveScenario():
             people, groups = [scenario.approve, scenario.owner, scenario.on_behalf_of], list(scenario.asked)
         case ActionScenario():
             people, groups = list(scenario.people()), list(scenario.groups())
-    if not isinstance(scenario, StartScenario) and catalogue.find(scenario.operation) is None:
+    if isinstance(scenario, ActionScenario | ApproveScenario) and catalogue.find(scenario.operation) is None:
         return f"operation `{scenario.operation}` is not in the integrations catalogue"
     known = directory.people.keys() | directory.services.keys()
     for who in people:

@@ -35,8 +35,12 @@ namespace Sayso {
   };
   action "approve" appliesTo { principal: [Person], resource: [Proposal] };
   action "start" appliesTo { principal: [Person], resource: [MissionType] };
+  entity Namespace;
+  action "freeze" appliesTo { principal: [Person], resource: [Namespace] };
+  action "thaw" appliesTo { principal: [Person], resource: [Namespace] };
 }
 """
+# INVARIANT: nothing asks for `freeze`. Anybody may stop; policy says only who may end it.
 _CONFIG = {"numbersAsDecimal": True, "objectsAsRecords": True, "eraseAnnotations": True}
 
 

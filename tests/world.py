@@ -26,9 +26,11 @@ from temporalio.worker import Interceptor, Worker
 from activities.case import idempotency_key
 from activities.commit import CommitActivities
 from activities.directories import FileDirectories
+from activities.freezes import ServerFreezes
 from activities.gate import PATIENCE, Gate, Ports
 from activities.histories import ServerHistories, ServerStarts
 from activities.mcp_tools import McpTools
+from activities.memory import ProcessMemory
 from activities.models import LiteLLMModels
 from activities.observe import observe
 from activities.proposer import Proposer
@@ -53,12 +55,13 @@ from policies.canonical import Digest
 from policies.load import load
 from tests.examples.enterprise import Enterprise
 from workflows.asking import COMMITS, READS, REASONING
+from workflows.freeze import Freeze
 from workflows.missions import QUEUE
 from workflows.refund import RefundMission, RefundVerdict
 from workflows.use import Use
 
 SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
-PEOPLE = ("olga", "sam", "lena", "fay", "dora")
+PEOPLE = ("olga", "sam", "lena", "fay", "dora", "iris")
 SERVICES = ("mission-worker", "read-worker", "reason-worker")
 _T = TypeVar("_T")
 
@@ -225,7 +228,7 @@ class World:
         return Worker(
             self.client,
             task_queue=queue,
-            workflows=[Use],
+            workflows=[Use, Freeze],
             activities=[commits.propose, commits.settle],
             interceptors=interceptors,
             max_concurrent_activities=max_concurrent_activities,
@@ -344,6 +347,8 @@ def world_of(client: Client, enterprise: Enterprise, policies: Path, signers: Ma
         directories=FileDirectories(policies),
         clock=lambda: datetime.now(UTC),
         workloads=ServerWorkloads(client),
+        freezes=ServerFreezes(client),
+        memory=ProcessMemory(),
     )
     reader = IssuerTokens(enterprise.issuer, enterprise.data / "read-client.json")
     return World(client, enterprise, policies, signers, ports, committer, reader)

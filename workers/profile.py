@@ -34,6 +34,8 @@ class Profile(Written):
     """Whose key signs starts when no `--as` is given."""
     decide_as: str | None = None
     """Whose key signs decisions when no `--as` is given."""
+    state: Path | None = None
+    """Where the stack's gate remembers freezes."""
 
 
 _CHOOSING = ("SAYSO_POLICIES", "SAYSO_KEY", "SAYSO_DATA")
@@ -82,6 +84,9 @@ def load(data: Path) -> Profile:
     path = data / FILE
     try:
         written = Profile.model_validate_json(path.read_text()).model_dump() if path.exists() else {}
+        if overlay.keys() & {"address", "namespace"}:
+            # What this stack's gate remembers is nothing about another server.
+            written.pop("state", None)
         return Profile.model_validate({"namespace": "default", **written, **overlay})
     except ValidationError as error:
         if not path.exists():

@@ -98,13 +98,16 @@ def _read(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[
 def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
     from activities.commit import CommitActivities
     from activities.directories import FileDirectories
+    from activities.freezes import ServerFreezes
     from activities.gate import Gate, Ports
     from activities.histories import ServerHistories
     from activities.mcp_tools import McpTools
+    from activities.memory import FileMemory, ProcessMemory
     from activities.proposer import Proposer
     from activities.uses import ServerUses
     from activities.workloads import ServerWorkloads
     from policies.load import load
+    from workflows.freeze import Freeze
     from workflows.use import Use
 
     root = _given(settings.policies)
@@ -117,9 +120,11 @@ def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequenc
         directories=FileDirectories(root),
         clock=_now,
         workloads=ServerWorkloads(client),
+        freezes=ServerFreezes(client),
+        memory=FileMemory(settings.state, client.namespace) if settings.state else ProcessMemory(),
     )
     commit = CommitActivities(Gate(ports, bundle, signer), Proposer(ports, bundle, signer))
-    return [Use], [commit.propose, commit.settle]
+    return [Use, Freeze], [commit.propose, commit.settle]
 
 
 def _tokens(issuer: str, path: Path) -> Any:

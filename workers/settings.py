@@ -10,6 +10,7 @@ Settings of a worker process, read once from its environment.
 | `SAYSO_CLIENT_FILE`      | read, commit           | JSON with the role's `client_id` and `client_secret` at the issuer   |
 | `SAYSO_GATE_KEY_FILE`    | commit                 | private JWK of the gate                                              |
 | `SAYSO_SIGNING_KEY_FILE` | read, reason, optional | private JWK of the service; without it, its answers show as claims   |
+| `SAYSO_STATE`            | commit, optional       | where the gate remembers freezes; else it does so until it ends      |
 | `SAYSO_MODEL`            | reason, optional       | litellm model name; else the bundle's routes, else plain rules        |
 
 Secrets stay in files: no value here is one, so a message may quote it.
@@ -64,6 +65,7 @@ class Settings(BaseModel):
     gate_key_file: Path | None = None
     read_signing_key_file: Path | None = None
     reason_signing_key_file: Path | None = None
+    state: Path | None = None
     model: str | None = None
 
 
@@ -76,6 +78,7 @@ _FIXES = {
     "SAYSO_READ_SIGNING_KEY_FILE": "the private key of the read worker's service, made with `sayso keys new`",
     "SAYSO_REASON_SIGNING_KEY_FILE": "the private key of the reason worker's service, made with `sayso keys new`",
     "SAYSO_GATE_KEY_FILE": "the gate's private key, made with `sayso keys new gate`",
+    "SAYSO_STATE": "a directory of the gate's own, in which it remembers freezes",
 }
 
 
@@ -100,6 +103,7 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
     if Role.COMMIT in roles:
         values["commit_client_file"] = _path(found, "SAYSO_COMMIT_CLIENT_FILE" if both else "SAYSO_CLIENT_FILE")
         values["gate_key_file"] = _path(found, "SAYSO_GATE_KEY_FILE")
+        values["state"] = _path(found, "SAYSO_STATE", directory=True) if found.get("SAYSO_STATE") else None
     if Role.REASON in roles:
         values["model"] = found.get("SAYSO_MODEL") or None
     values |= _signing_keys(roles, found)

@@ -102,7 +102,15 @@ def test_pure_module_has_no_default_that_is_made_anew(path: Path) -> None:
 
 
 JUDGING = {"cryptography", "joserfc", "cedarpy", "rfc8785", "cedar_mcp_schema_generator", "jsonschema"}
-JUDGES = {"approvals.jws", "approvals.votes", "approvals.resolution", "policies.rulebook", "policies.bundle", "policies.load"}
+JUDGES = {
+    "approvals.jws",
+    "approvals.votes",
+    "approvals.thaw",
+    "approvals.resolution",
+    "policies.rulebook",
+    "policies.bundle",
+    "policies.load",
+}
 
 
 @pytest.mark.parametrize("path", sources("workflows"), ids=name)

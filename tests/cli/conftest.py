@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
+from activities.memory import FileMemory
 from approvals import attributes
 from tests.examples.enterprise import running_enterprise
 from tests.world import World, make_world
@@ -75,6 +76,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     async with environment:
         with running_enterprise(root / "enterprise") as enterprise:
             world = make_world(environment.client, enterprise, root)
+            (root / "state").mkdir()
+            world.ports = replace(world.ports, memory=FileMemory(root / "state", environment.client.namespace))
             _write_profile(world, root)
             async with world.working():
                 yield world, root
@@ -93,6 +96,12 @@ def _write_profile(world: World, root: Path) -> None:
         (keys / f"{who}.jwk").write_text(json.dumps(signer.to_jwk()))
     address = world.client.service_client.config.target_host
     profile = Profile(
-        address=address, namespace="default", policies=world.policies, keys=keys, start_as="olga", decide_as="sam"
+        address=address,
+        namespace="default",
+        policies=world.policies,
+        keys=keys,
+        start_as="olga",
+        decide_as="sam",
+        state=root / "state",
     )
     (root / FILE).write_text(profile.model_dump_json())

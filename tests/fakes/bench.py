@@ -28,7 +28,16 @@ from policies.canonical import Digest
 from tests.fakes.clock import FakeClock
 from tests.fakes.history import FakeHistory
 from tests.fakes.kit import Kit
-from tests.fakes.ports import FakeDirectories, FakeHistories, FakeTokens, FakeTools, FakeUses, FakeWorkloads
+from tests.fakes.ports import (
+    FakeDirectories,
+    FakeFreezes,
+    FakeHistories,
+    FakeMemory,
+    FakeTokens,
+    FakeTools,
+    FakeUses,
+    FakeWorkloads,
+)
 
 REFUND = "payments.issue_refund"
 GIVEN: JsonValue = {"case_id": "CASE-1001"}
@@ -49,6 +58,8 @@ class Bench:
         self.tokens = FakeTokens()
         self.directories = FakeDirectories(self.bundle.directory)
         self.workloads = FakeWorkloads()
+        self.freezes = FakeFreezes(self.clock)
+        self.memory = FakeMemory()
         self.gate = self.another_gate()
         self._jti = 0
         self.mission: FakeHistory = self.started()
@@ -56,7 +67,8 @@ class Bench:
     @property
     def ports(self) -> Ports:
         """The fakes as the gate takes them."""
-        return Ports(self.histories, self.uses, self.tools, self.tokens, self.directories, self.clock, self.workloads)
+        fakes = (self.histories, self.uses, self.tools, self.tokens, self.directories, self.clock)
+        return Ports(*fakes, workloads=self.workloads, freezes=self.freezes, memory=self.memory)
 
     @property
     def law(self) -> Law:

@@ -15,7 +15,7 @@ from policies.bundle import Bundle
 from policies.directory import Directory
 from policies.load import load, shipped
 
-PEOPLE = ("olga", "sam", "lena", "fay", "dora")
+PEOPLE = ("olga", "sam", "lena", "fay", "dora", "iris")
 SERVICES = ("mission-worker", "read-worker", "reason-worker")
 Edit = Callable[[Path], None]
 

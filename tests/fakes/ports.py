@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import JsonValue
 from temporalio.api.enums.v1 import EventType
 
-from activities.errors import AlreadyUsed, Gone, Lost, TokenRefused, Unreachable
+from activities.errors import AlreadyUsed, Forgotten, Gone, Lost, TokenRefused, Unreachable
 from activities.ports import Snapshot, ToolAnswer, Use
+from approvals.decision import Heard
+from approvals.freeze import COMPLETED, THAW, FreezeRecord, Remembered
 from approvals.settlement import USED, Claim
 from approvals.signed import Signed
 from audit.errors import NotAMissionError
@@ -21,6 +24,7 @@ from policies.catalogue import Integration
 from policies.contract import Contract
 from policies.directory import Directory
 from policies.errors import BundleError
+from tests.fakes.clock import FakeClock
 from tests.fakes.history import FakeHistory
 
 _PENDING = {EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED}
@@ -255,3 +259,71 @@ class FakeWorkloads:
     def _trouble(self) -> None:
         if self.down:
             raise Unreachable("the Temporal server", "its frontend", "down")
+
+
+@dataclass
+class FakeFreezes:
+    """The freeze of the namespace `default`, as whoever may write to it leaves it."""
+
+    clock: FakeClock
+    latest: FreezeRecord | None = None
+    runs: int = 0
+    down: bool = False
+
+    async def find(self) -> FreezeRecord | None:
+        """The latest freeze."""
+        if self.down:
+            raise Unreachable("the Temporal server", "its frontend", "down")
+        return self.latest
+
+    def begin(self, said: JsonValue = None) -> str:
+        """Somebody freezes; the run id."""
+        self.runs += 1
+        self.clock.advance(seconds=1)
+        self.latest = FreezeRecord("default", f"freeze-{self.runs}", self.clock(), json.dumps(said).encode(), None, ())
+        return self.latest.run_id
+
+    def freeze(self) -> None:
+        """Somebody freezes, for a hook of another fake."""
+        self.begin()
+
+    def thaw(self, *values: JsonValue) -> None:
+        """Somebody sends a `thaw`, and the run completes."""
+        sent = tuple(json.dumps(value).encode() for value in values)
+        self.clock.advance(seconds=1)
+        heard = Heard(event_id=5, at=self.clock(), name=THAW, values=sent)
+        self.latest = replace(self.frozen, thaws=(*self.frozen.thaws, heard), ended=COMPLETED)
+
+    def end(self, how: str) -> None:
+        """Somebody ends the run otherwise."""
+        self.latest = replace(self.frozen, ended=how)
+
+    def delete(self) -> None:
+        """Somebody deletes the run."""
+        self.latest = None
+
+    @property
+    def frozen(self) -> FreezeRecord:
+        """The freeze that there is."""
+        assert self.latest is not None, "nothing was frozen"
+        return self.latest
+
+
+@dataclass
+class FakeMemory:
+    """What a gate remembers; shared by gates where a test says so."""
+
+    seen: Remembered | None = None
+    broken: bool = False
+
+    def read(self) -> Remembered | None:
+        """The last freeze that was seen."""
+        if self.broken:
+            raise Forgotten("/state/freeze.json", "it does not hold what a gate writes there")
+        return self.seen
+
+    def write(self, seen: Remembered) -> None:
+        """Remembers *seen*."""
+        if self.broken:
+            raise Forgotten("/state/freeze.json", "read-only file system")
+        self.seen = seen

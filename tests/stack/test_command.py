@@ -78,6 +78,9 @@ def test_existing_key_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureF
     assert path.read_bytes() == before
 
 
+GATE_FILES = {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts", "SAYSO_GATE_KEY_FILE": "/etc/hosts"}
+
+
 @pytest.mark.parametrize(
     ("role", "environment", "message"),
     [
@@ -85,6 +88,7 @@ def test_existing_key_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureF
         (Role.READ, {"SAYSO_POLICIES": "/nowhere"}, "SAYSO_POLICIES is `/nowhere`, where no directory is"),
         (Role.COMMIT, {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts"}, "SAYSO_GATE_KEY_FILE is not set"),
         (Role.REASON, {"SAYSO_SIGNING_KEY_FILE": "/nowhere"}, "SAYSO_SIGNING_KEY_FILE is `/nowhere`, where no file is"),
+        (Role.COMMIT, GATE_FILES | {"SAYSO_STATE": "/nowhere"}, "SAYSO_STATE is `/nowhere`, where no directory is"),
         (Role.MISSION, {"SAYSO_LOG_LEVEL": "loud"}, "SAYSO_LOG_LEVEL is `loud`"),
         (Role.MISSION, {"TEMPORAL_API_KEY": "secret"}, "Temporal's configuration asks for TLS or an API key"),
     ],
@@ -110,3 +114,9 @@ def test_mission_worker_needs_nothing_but_temporal() -> None:
     settings = read([Role.MISSION], {"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_NAMESPACE": "refunds"})
     assert (settings.address, settings.namespace) == ("temporal:7233", "refunds")
     assert settings.policies is settings.gate_key_file is settings.commit_client_file is None
+
+
+@pytest.mark.parametrize(("environment", "expected"), [({}, None), ({"SAYSO_STATE": "/"}, Path("/"))])
+def test_gate_may_remember_in_a_directory(environment: dict[str, str], expected: Path | None) -> None:
+    """Without one it remembers until it ends."""
+    assert read([Role.COMMIT], GATE_FILES | environment).state == expected

@@ -52,7 +52,7 @@ def test_each_process_gets_only_its_own_credentials(stack: Stack) -> None:
     for name, pid in pids(stack.data).items():
         for variable in environment_of(pid):
             holders.setdefault(variable, set()).add(name)
-    assert holders["SAYSO_GATE_KEY_FILE"] == {"commit"}
+    assert holders["SAYSO_GATE_KEY_FILE"] == holders["SAYSO_STATE"] == {"commit"}
     assert holders["SAYSO_CLIENT_FILE"] == {"commit", "read"}
     assert holders["SAYSO_SIGNING_KEY_FILE"] == {"read", "reason"}
     assert holders["OPENAI_API_KEY"] == holders["SAYSO_MODEL"] == holders["OUR_TOKEN"] == {"reason"}

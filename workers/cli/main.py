@@ -34,6 +34,8 @@ COMMANDS = {
     "withdraw": ("workers.cli.decide:withdraw", "Withdraw a proposal of a mission that you own."),
     "answer": ("workers.cli.decide:answer", "Say what became of an action whose outcome is unknown."),
     "sign": ("workers.cli.decide:sign", "Print a signed decision to paste into the Temporal UI."),
+    "freeze": ("workers.cli.freeze:freeze", "Stop everything: no gate sends anything until a thaw."),
+    "thaw": ("workers.cli.thaw:thaw", "Let everything go on, with your key."),
     "rail": ("workers.cli.rail:rail", "Show a mission's Explain rail."),
     "policy": ("workers.cli.policy:policy", "Check, test, compare and explain policies."),
     "integrations": ("workers.cli.integrations:integrations", "List, check and pin what the tool servers offer."),

@@ -31,18 +31,21 @@ def queue(limit: int, stats: bool, since: timedelta | None, data: Path | None, a
         return show(data, limit, since, as_json)
     if since is not None:
         raise click.UsageError("`--since` goes with `--stats`")
-    found = asyncio.run(_items(data, limit))
+    found, frozen = asyncio.run(_items(data, limit))
     items = [item.model_dump(mode="json") for item in found]
-    emit(as_json, {"items": items, "limited": len(items) == limit}, as_text(found, limit, datetime.now(UTC)))
+    text = as_text(found, limit, datetime.now(UTC))
+    fields = {"items": items, "limited": len(items) == limit, "frozen": frozen is not None}
+    emit(as_json, fields, f"{frozen}\n\n{text}" if frozen else text)
 
 
-async def _items(data: Path | None, limit: int) -> list[QueueItem]:
+async def _items(data: Path | None, limit: int) -> tuple[list[QueueItem], str | None]:
     from approvals.queue import waiting
     from workers.cli.desk import answering, each, open_desk
+    from workers.cli.standing import banner
 
     desk = await open_desk(data)
     with answering(desk):
-        return await each(partial(_item, desk), await waiting(desk.client, limit))
+        return await each(partial(_item, desk), await waiting(desk.client, limit)), await banner(desk)
 
 
 async def _item(desk: Desk, row: Waiting) -> QueueItem:

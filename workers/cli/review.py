@@ -34,17 +34,22 @@ def review(identifier: str, full: bool, data: Path | None, as_json: bool) -> Non
     """
     from workers.cli.sheet import terminal_width
 
-    matter = asyncio.run(_find(data, identifier))
-    emit(as_json, as_data(matter), as_text(matter, full=full, width=terminal_width()))
+    matter, frozen = asyncio.run(_find(data, identifier))
+    fields = {**as_data(matter), "frozen": frozen is not None}
+    emit(as_json, fields, as_text(matter, full=full, width=terminal_width(), frozen=frozen))
 
 
-async def _find(data: Path | None, identifier: str) -> Matter:
+async def _find(data: Path | None, identifier: str) -> tuple[Matter, str | None]:
+    """The proposal, and why everything is frozen, if it is."""
     from workers.cli.desk import answering, open_desk
     from workers.cli.matter import find
+    from workers.cli.standing import standing_of
 
     desk = await open_desk(data)
     with answering(desk):
-        return await find(desk, identifier)
+        matter = await find(desk, identifier)
+        stands, _ = await standing_of(desk, matter.record)
+    return matter, stands.words if stands.frozen else None
 
 
 def as_data(matter: Matter) -> dict[str, Any]:
@@ -96,7 +101,7 @@ def _asked(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def as_text(matter: Matter, *, full: bool = False, width: int = 100) -> str:
+def as_text(matter: Matter, *, full: bool = False, width: int = 100, frozen: str | None = None) -> str:
     """The card, the results behind it, then what the gate would say to it now."""
     from approvals.card import as_text as card_text
     from approvals.card import render
@@ -114,8 +119,9 @@ def as_text(matter: Matter, *, full: bool = False, width: int = 100) -> str:
         ("decisions", [_vote(vote) for vote in matter.standing.votes] or ["none yet"]),
         ("evidence", [f"events 1 to {head.through}", head.digest]),
     ]
-    if matter.doubts and matter.answer_is_open:
-        rows.append(("in the way", [visible(doubt) for doubt in matter.doubts]))
+    doubts = (*matter.doubts, f"FROZEN: {frozen}") if frozen else matter.doubts
+    if doubts and matter.answer_is_open:
+        rows.append(("in the way", [visible(doubt) for doubt in doubts]))
     parts = (card_text(render(proposal), width), _seen(matter, full, width), pairs(rows, width))
     return "\n\n".join(part for part in parts if part)
 

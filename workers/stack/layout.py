@@ -2,8 +2,9 @@
 What a stack keeps in its data directory, and making what is missing of it.
 
 `policies/` the bundle, a person's from the first start on · `keys/` private keys of the demo's people · `secrets/` what
-one role alone may hold · `systems/` the example systems' data · `temporal.db` · `logs/` · `run/` · `ports.json` ·
-`sayso.json`, the profile. Made so that a start that was cut short is finished by the next one.
+one role alone may hold · `state/` what the gate remembers · `systems/` the example systems' data · `temporal.db` ·
+`logs/` · `run/` · `ports.json` · `sayso.json`, the profile. Made so that a start that was cut short is finished by the
+next one.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Layout:
         self.policies = data / "policies"
         self.keys = data / "keys"
         self.secrets = data / "secrets"
+        self.state = data / "state"
         self.systems = data / "systems"
         self.database = data / "temporal.db"
         self.gate_key = self.secrets / "gate.jwk"
@@ -55,7 +57,7 @@ class Layout:
 
     def make(self) -> None:
         """Makes the private directories."""
-        for path in (self.data, self.keys, self.secrets, self.systems):
+        for path in (self.data, self.keys, self.secrets, self.state, self.systems):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
@@ -84,6 +86,7 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
         keys=layout.keys,
         start_as="olga",
         decide_as="sam",
+        state=layout.state,
     )
     write_whole(layout.data / FILE, profile.model_dump_json(indent=2) + "\n", layout.data)
     return profile

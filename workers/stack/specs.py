@@ -132,7 +132,7 @@ def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str],
     if role in SERVICES and layout.service_key(role).exists():
         own["SAYSO_SIGNING_KEY_FILE"] = str(layout.service_key(role))
     if role is Role.COMMIT:
-        own["SAYSO_GATE_KEY_FILE"] = str(layout.gate_key)
+        own |= {"SAYSO_GATE_KEY_FILE": str(layout.gate_key), "SAYSO_STATE": str(layout.state)}
     if role is Role.REASON:
         routed = bool(load_routes(layout.policies).routes)
         own |= {"SAYSO_POLICIES": str(layout.policies)} | for_models(environment, routed=routed)
