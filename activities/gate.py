@@ -264,8 +264,10 @@ class Gate:
         receipt = await receipt_of(case.digest, self._ports.uses, case.record, case.law, case.point.item)
         if receipt is not None:
             return case.answer(SettlementKind.RECEIPT, receipt=receipt)
-        if case.judgement.settled is not None:
-            return case.not_admitted()
+        before = await self._judged(case.record.before(told.event_id), case.point, case.law)
+        if before.judgement.settled is not None:
+            # The no came first: whoever announced found it too, and sent nothing. One that came later tells nothing.
+            return before.not_admitted()
         idempotency, age = self._idempotency(case), case.now - told.claim.at
         if idempotency is not None and age < timedelta(seconds=idempotency.window_seconds) and case.judgement.admits:
             return await self._shielded(case, here, again=True)

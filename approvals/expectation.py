@@ -78,7 +78,7 @@ def names(policies: Iterable[str]) -> str:
 
 def rules(listed: tuple[Rule, ...]) -> str:
     """As `shortfall` words them, or `none`."""
-    return ", ".join(f"{rule.count} of {rule.group}" for rule in listed) or "none"
+    return ", ".join(f"{rule.count} of {rule.name}" for rule in listed) or "none"
 
 
 def _required(requirement: Requirement | None) -> Iterator[tuple[str, str]]:
@@ -86,6 +86,8 @@ def _required(requirement: Requirement | None) -> Iterator[tuple[str, str]]:
         yield "requires", rules(requirement.rules)
         yield "expires", duration_words(requirement.expires_seconds)
         yield "assurance", str(requirement.assurance)
+        yield "besides", "; ".join(f"{label}: {text}" for label, text in requirement.details()) or "nothing"
+        yield "together", requirement.batch.words() if requirement.batch else "alone"
 
 
 def _yes(holds: bool) -> str:

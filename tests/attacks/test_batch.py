@@ -16,7 +16,7 @@ from audit.proposals import Found
 from policies.canonical import Digest
 from tests.conftest import Without
 from tests.fakes.bench import LARGE, REFUND, SMALL, Bench
-from tests.fakes.kit import Kit, asking
+from tests.fakes.kit import Kit, asking, without_idempotency
 
 ITEMS: list[dict[str, JsonValue]] = [{**SMALL, "order_id": f"ORD-{n}", "amount_minor": n * 1000} for n in (1, 2, 3)]
 
@@ -211,3 +211,17 @@ def test_sealed_bodies_of_another_kind_do_not_pass(bench: Bench) -> None:
     sealed = seal(Kind.CLAIM, {"proposal": "f" * 64}, bench.kit.signers["gate"])
     with pytest.raises(Exception, match="not a"):
         bench.body(sealed, Kind.RECEIPT)
+
+
+async def test_item_that_may_have_been_sent_stays_unknown_when_a_no_ends_the_rest(kit: Kit) -> None:
+    """A no that came after its use says nothing about it: a person must find out."""
+    bench = Bench(kit, kit.changed("batch plain", without_idempotency))
+    bench.tools.honours_keys = False
+    found = await batch(bench)
+    bench.approve("sam")
+    bench.tools.loses = 1
+    assert (await bench.settle(found.digest, item=0)).kind == "unknown"
+    bench.deny("lena")
+    assert (await bench.settle(found.digest, item=1)).kind == "revoked"
+    assert (await bench.settle(found.digest, item=0)).kind == "unknown"
+    assert bench.paid == [1000]

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 import yaml
 from temporalio.api.common.v1 import Payload
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from approvals import checks, start
 from approvals.decision import SIGNAL, TYP, Audience, Statement, Verdict, sign
 from approvals.evidence import Evidence
 from approvals.jws import Signer
+from approvals.proposal import Refusal
 from approvals.settlement import SettlementKind
+from approvals.signed import Kind
 from audit.proposals import Found
 from examples.refund.signing import write_private
 from policies.canonical import Digest
@@ -317,11 +319,20 @@ async def test_one_person_in_both_groups_fills_one_place(attacker: World) -> Non
         ({"owner": "mission-worker"}, "policy does not permit `mission-worker` to start"),
     ],
 )
-async def test_forged_start_gets_no_proposal(world: World, how: dict[str, Any], why: str) -> None:
+async def test_forged_start_gets_no_proposal(attacker: World, how: dict[str, Any], why: str) -> None:
     """docs/threats.md C7: whoever can start a workflow cannot name its owner."""
-    verdict = await (await world.start("CASE-1001", **how)).result()
-    assert verdict.verdict is MissionVerdict.NOT_REFUNDED
-    assert any(why in reason for reason in verdict.reasons), verdict.reasons
+    answer = await (await hijacked(attacker, **how)).propose()
+    assert answer.kind is Kind.REFUSAL
+    reasons = Refusal.model_validate(answer.body).reasons()
+    assert any(why in reason for reason in reasons), reasons
+
+
+@pytest.mark.promise("C7")
+async def test_unsigned_mission_does_not_even_read_a_case(world: World) -> None:
+    """The shipped policy reads cases for missions that somebody owns."""
+    handle = await world.start("CASE-1001", owner=None)
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
 
 
 @pytest.mark.promise("D7")

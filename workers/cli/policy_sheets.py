@@ -153,6 +153,8 @@ def _policy(policy: Source) -> Branch:
 
 
 def _people(found: Explanation) -> Iterator[Branch]:
+    requirement = found.ruling.requirement
+    yield from (Branch(f"{label}: {visible(text)}") for label, text in (requirement.details() if requirement else ()))
     yield from (_candidate(candidate) for candidate in found.candidates)
     if found.missing:
         yield Branch(f"NO  nobody could meet it: the directory lacks {visible(', '.join(found.missing))}")
