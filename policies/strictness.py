@@ -139,13 +139,20 @@ def _rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 def _common(some: Sequence[Escalation], others: Sequence[Escalation]) -> tuple[Escalation, ...]:
     """Groups that both ask in time, at the later of both times."""
-    late: dict[int, set[str]] = {}
-    for step in some:
+    first, second = _earliest(some), _earliest(others)
+    late: dict[int, list[str]] = {}
+    for group in sorted(first.keys() & second.keys()):
+        late.setdefault(max(first[group], second[group]), []).append(group)
+    return tuple(Escalation(after_seconds=after, groups=tuple(late[after])) for after in sorted(late))
+
+
+def _earliest(steps: Sequence[Escalation]) -> dict[str, int]:
+    """When each group is asked first."""
+    found: dict[str, int] = {}
+    for step in steps:
         for group in step.groups:
-            times = [other.after_seconds for other in others if group in other.groups]
-            if times:
-                late.setdefault(max(step.after_seconds, min(times)), set()).add(group)
-    return tuple(Escalation(after_seconds=after, groups=tuple(sorted(late[after]))) for after in sorted(late))
+            found[group] = min(step.after_seconds, found.get(group, step.after_seconds))
+    return found
 
 
 def _amendable(each: Sequence[Sequence[Amendable]]) -> tuple[Amendable, ...]:
