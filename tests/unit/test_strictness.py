@@ -17,7 +17,7 @@ ESCALATIONS = st.lists(st.builds(Escalation, after_seconds=st.sampled_from([10, 
 def rules_of_one_permit(draw: st.DrawFn) -> tuple[Rule, ...]:
     """As `@requires` and `@escalate` can write them: each group once, the same escalations for all."""
     groups, steps = draw(st.permutations(GROUPS)), draw(ESCALATIONS)
-    rules = []
+    rules: list[Rule] = []
     while groups and len(rules) < draw(st.integers(1, 3)):
         size = min(draw(st.integers(1, 2)), len(groups))
         (first, *others), groups = sorted(groups[:size]), groups[size:]
