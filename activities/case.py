@@ -16,7 +16,7 @@ from approvals.resolution import State
 from approvals.settlement import Claim, Receipt, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
-from audit.claims import Announcement, announced
+from audit.claims import Announcement, announced, announcements
 from audit.judgement import Judgement, Point
 from audit.law import Law
 from audit.record import MissionRecord
@@ -84,6 +84,11 @@ class Case:
     def announced(self) -> Announcement | None:
         """The item's one use, where it was taken."""
         return announced(self.record, self.point.proposal, self.law, self.point.item)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the use of this item, or of another of the same proposal, was taken: its approvals are counted already."""
+        return any(proposal == self.digest for proposal, _ in announcements(self.record, self.law))
 
     @property
     def approvers(self) -> tuple[str, ...]:

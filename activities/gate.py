@@ -17,26 +17,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 from activities.case import Case, idempotency_key
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
 from activities.frozen import freeze_finding
-from activities.ports import (
-    Clock,
-    Directories,
-    FreezeMemory,
-    Freezes,
-    Here,
-    Histories,
-    Tokens,
-    Tools,
-    ToolSession,
-    Uses,
-    Workloads,
-)
+from activities.ports import Here, Ports, ToolSession
 from activities.receipts import receipt_of, recordable
 from approvals.jws import Signer
 from approvals.settlement import SettlementKind
@@ -54,21 +42,6 @@ from policies.ruling import Finding
 SNAPSHOT_TRIES = 8
 PATIENCE = timedelta(seconds=60)
 HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Everything the gate reaches outside itself."""
-
-    histories: Histories
-    uses: Uses
-    tools: Tools
-    tokens: Tokens
-    directories: Directories
-    clock: Clock
-    workloads: Workloads
-    freezes: Freezes
-    memory: FreezeMemory
 
 
 class Gate:
@@ -116,6 +89,9 @@ class Gate:
         if not case.approvers or case.proposal.requirement.budget is None:
             return case
         given = await self._ports.workloads.approvals(case.approvers, now - HOUR)
+        if case.begun:
+            # A batch is one decision, and a call that is sent again none: what was counted for it does not count against it.
+            given = {who: max(0, count - 1) for who, count in given.items()}
         return await self._judged(record, replace(case.point, approvals_this_hour=given), case.law)
 
     async def _judged(self, record: MissionRecord, point: Point, law: Law) -> Case:
@@ -214,7 +190,7 @@ class Gate:
         claim = case.claim(uuid4().hex)
         with suppress(AlreadyUsed):
             # An id that was taken and not announced is an attempt that died, or a stranger's.
-            await self._ports.uses.claim(case.use, claim, case.approvers)
+            await self._ports.uses.claim(case.use, claim, () if case.begun else case.approvers)
         await self._ports.uses.announce(claim)
         for attempt in range(SNAPSHOT_TRIES):
             latest = await self._case(case.digest, case.point.item, here)

@@ -20,7 +20,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 
 from activities.errors import Gone
-from activities.gate import Ports
+from activities.ports import Ports
 from activities.receipts import receipt_of, verified_receipt
 from approvals import start
 from approvals.decision import Verdict

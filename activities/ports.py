@@ -156,3 +156,18 @@ class Workloads(Protocol):
 
     async def open_of(self, owner: str) -> int:
         """How many missions of *owner* say that they wait for a decision. Raises Unreachable."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything the gate and its proposer reach outside themselves."""
+
+    histories: Histories
+    uses: Uses
+    tools: Tools
+    tokens: Tokens
+    directories: Directories
+    clock: Clock
+    workloads: Workloads
+    freezes: Freezes
+    memory: FreezeMemory

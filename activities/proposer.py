@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from activities.errors import TokenRefused, Unreachable
-from activities.gate import Ports
 from activities.grounds import Grounds, ProposeRequest, grounds
 from activities.lineage import Lineage, traced
-from activities.ports import Here
+from activities.ports import Here, Ports
 from approvals.batch import trouble as batch_trouble
 from approvals.card import render
 from approvals.evidence import Evidence

@@ -27,12 +27,13 @@ from activities.case import idempotency_key
 from activities.commit import CommitActivities
 from activities.directories import FileDirectories
 from activities.freezes import ServerFreezes
-from activities.gate import PATIENCE, Gate, Ports
+from activities.gate import PATIENCE, Gate
 from activities.histories import ServerHistories, ServerStarts
 from activities.mcp_tools import McpTools
 from activities.memory import ProcessMemory
 from activities.models import LiteLLMModels
 from activities.observe import observe
+from activities.ports import Ports
 from activities.proposer import Proposer
 from activities.read import ReadActivities
 from activities.reason import ReasonActivities, ReasonRequest

@@ -99,10 +99,11 @@ def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequenc
     from activities.commit import CommitActivities
     from activities.directories import FileDirectories
     from activities.freezes import ServerFreezes
-    from activities.gate import Gate, Ports
+    from activities.gate import Gate
     from activities.histories import ServerHistories
     from activities.mcp_tools import McpTools
     from activities.memory import FileMemory, ProcessMemory
+    from activities.ports import Ports
     from activities.proposer import Proposer
     from activities.uses import ServerUses
     from activities.workloads import ServerWorkloads

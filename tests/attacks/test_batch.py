@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
+from activities.errors import Lost
 from approvals import card, checks
 from approvals.card import as_text, render
 from approvals.settlement import Receipt
@@ -225,3 +226,30 @@ async def test_item_that_may_have_been_sent_stays_unknown_when_a_no_ends_the_res
     assert (await bench.settle(found.digest, item=1)).kind == "revoked"
     assert (await bench.settle(found.digest, item=0)).kind == "unknown"
     assert bench.paid == [1000]
+
+
+async def test_batch_counts_as_one_approval(kit: Kit) -> None:
+    """For whoever has a budget: one card, one decision."""
+    bench = Bench(kit, kit.changed("batch budget", asking(budget="1")))
+    found = await batch(bench)
+    bench.approve("sam")
+    assert (await bench.settle(found.digest, item=0)).kind == "receipt"
+    bench.workloads.approved = {"sam": 1}
+    assert [(await bench.settle(found.digest, item=item)).kind for item in (1, 2)] == ["receipt", "receipt"]
+    assert list(bench.uses.approvers.values()) == [("sam",), (), ()]
+    await bench.propose(step="2")
+    bench.approve("sam")
+    assert (await bench.settle()).missing == ("1 of support-lead",)
+
+
+async def test_call_that_is_sent_again_is_not_stopped_by_its_own_count(kit: Kit) -> None:
+    """The use was counted before the answer was lost."""
+    bench = Bench(kit, kit.changed("budget again", asking(budget="1")))
+    await bench.propose()
+    bench.approve("sam")
+    bench.tools.loses = 1
+    with pytest.raises(Lost):
+        await bench.settle(recorded=False)
+    bench.workloads.approved = {"sam": 1}
+    assert (await bench.settle()).kind == "receipt"
+    assert bench.paid == [4200]

@@ -10,9 +10,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, JsonValue
 
-from activities.gate import Gate, Ports
+from activities.gate import Gate
 from activities.grounds import ProposeRequest
-from activities.ports import Here
+from activities.ports import Here, Ports
 from activities.proposer import Proposer
 from approvals import start
 from approvals.decision import SIGNAL, Statement, Verdict, make, sign
