@@ -112,12 +112,12 @@ def judge(record: MissionRecord, point: Point, law: Law) -> Judgement:
     )
     # INVARIANT: a flood costs nobody more work than its count: where that check fails, no signature is looked at.
     flooded = any(finding.check == "flood" and not finding.holds for finding in findings)
-    docket = docket_of(record, found, law, point.approvals_this_hour)
+    docket = None if flooded else docket_of(record, found, law, point.approvals_this_hour)
     return Judgement(
         head=head,
         findings=findings,
         found=found,
-        resolution=None if flooded else resolve(docket, said(record, found.digest, law), point.now),
+        resolution=resolve(docket, said(record, found.digest, law), point.now) if docket else None,
         settled=_settled(record, point.proposal, law),
     )
 
@@ -156,7 +156,8 @@ def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) ->
 
     INVARIANT: only its author sends.
     """
-    for heard in record.signals:
+    # One with more signals before it does not admit, and sent nothing: forgeries beyond it make nobody verify them.
+    for heard in record.signals[: MAX_SIGNALS + 1]:
         found = _claim(heard, law)
         if found is not None and (found.claim.proposal, found.claim.item) == (digest, item):
             return found
