@@ -19,6 +19,7 @@ from approvals.signed import Kind, Signed, seal
 from audit import judgement
 from tests.conftest import Without
 from tests.fakes.bench import Bench
+from workers.cli.matter import look
 
 BOUND = 1000
 """Signals to one run that are judged."""
@@ -119,6 +120,15 @@ async def test_beyond_the_bound_no_decision_is_judged(bench: Bench) -> None:
     settlement = await bench.settle()
     assert (settlement.votes, settlement.missing, bench.paid) == ((), (), [])
     assert [finding.check for finding in settlement.findings if not finding.holds] == ["flood"]
+
+
+@pytest.mark.promise("F4")
+async def test_person_who_looks_is_told_why_nothing_is_judged(bench: Bench) -> None:
+    """And what to do: in the queue, and instead of a review."""
+    found = await bench.propose()
+    push_garbage(bench, BOUND + 1)
+    told = look(bench.mission.record(), found.digest, bench.law)
+    assert "too many to judge; start a successor instead" in str(told)
 
 
 @pytest.mark.control("F4")
