@@ -16,7 +16,7 @@ from approvals.resolution import State
 from approvals.settlement import Claim, Receipt, Settlement, SettlementKind
 from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
-from audit.claims import Announcement, announced, announcements
+from audit.claims import Announcement, announced, uses
 from audit.judgement import Judgement, Point
 from audit.law import Law
 from audit.record import MissionRecord
@@ -88,7 +88,7 @@ class Case:
     @property
     def begun(self) -> bool:
         """Whether the use of this item, or of another of the same proposal, was taken: its approvals are counted already."""
-        return any(proposal == self.digest for proposal, _ in announcements(self.record, self.law))
+        return any(proposal == self.digest for proposal, _ in uses(self.record, self.law))
 
     @property
     def approvers(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from approvals.settlement import USED, Claim
 from approvals.signed import Kind, Signed, opened
 from audit.law import Law
 from audit.record import MissionRecord
+from audit.standing import MAX_SIGNALS
 from policies.canonical import Digest, parse
 from policies.errors import CanonicalError
 
@@ -36,22 +37,30 @@ def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
     return tuple(heard for heard in record.signals if _claim(heard, law) is None)
 
 
-def announcements(record: MissionRecord, law: Law) -> dict[tuple[Digest, int], Announcement]:
+def announcements(record: MissionRecord, law: Law, most: int | None = None) -> dict[tuple[Digest, int], Announcement]:
     """
     By proposal and item, the first of the gate's announcements that its use is taken.
 
     INVARIANT: only the author of the first sends.
+
+    Args:
+        most: So many signals are looked at, from the first; None: all. Forgeries cost a signature each.
     """
     found: dict[tuple[Digest, int], Announcement] = {}
-    for each in (_claim(heard, law) for heard in record.signals):
+    for each in (_claim(heard, law) for heard in record.signals[:most]):
         if each is not None:
             found.setdefault((each.claim.proposal, each.claim.item), each)
     return found
 
 
+def uses(record: MissionRecord, law: Law) -> dict[tuple[Digest, int], Announcement]:
+    """The announcements that could have sent something: one with a flood before it does not admit, and sent nothing."""
+    return announcements(record, law, MAX_SIGNALS + 1)
+
+
 def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) -> Announcement | None:
     """The use of *item* of proposal *digest*; None where it is not taken."""
-    return announcements(record, law).get((digest, item))
+    return uses(record, law).get((digest, item))
 
 
 def _claim(heard: Heard, law: Law) -> Announcement | None:

@@ -18,7 +18,7 @@ from approvals.evidence import Evidence
 from approvals.resolution import Resolution, State, resolve
 from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, opened
-from audit.claims import announcements, said
+from audit.claims import said, uses
 from audit.law import Law
 from audit.proposals import Found, signed_proposals, verified_settlement
 from audit.record import MissionRecord
@@ -74,21 +74,21 @@ def judge(record: MissionRecord, point: Point, law: Law) -> Judgement:
     )
     # INVARIANT: a flood costs nobody more work than its count: where that check fails, no signature is looked at.
     flooded = any(finding.check == "flood" and not finding.holds for finding in findings)
-    docket = docket_of(record, found, law, point.approvals_this_hour)
+    docket = None if flooded else docket_of(record, found, law, point.approvals_this_hour)
     return Judgement(
         head=head,
         findings=findings,
         found=found,
-        resolution=None if flooded else resolve(docket, said(record, found.digest, law), point.now),
+        resolution=resolve(docket, said(record, found.digest, law), point.now) if docket else None,
         settled=_settled(record, point.proposal, law),
     )
 
 
 def docket_of(record: MissionRecord, found: Found, law: Law, approvals_this_hour: Mapping[str, int] | None = None) -> Docket:
     """*found* with everything its decisions are judged by."""
-    uses = announcements(record, law)
+    taken_uses = uses(record, law)
     items = range(len(found.proposal.actions))
-    taken = [uses[found.digest, item].event_id for item in items if (found.digest, item) in uses]
+    taken = [taken_uses[found.digest, item].event_id for item in items if (found.digest, item) in taken_uses]
     return Docket(
         proposal=found.proposal,
         digest=found.digest,

@@ -109,7 +109,8 @@ def look(record: MissionRecord, digest: Digest, law: Law) -> Matter | str:
     """Proposal *digest* of *record* as it stands now, or why it is not one that the gate made for this mission."""
     now = max(datetime.now(UTC), record.last_event_at)
     judgement = judge(record, Point(digest, now, approvals_this_hour=_counted(record, digest, law)), law)
-    foreign = [f.words for f in judgement.findings if not f.holds and (f.check in _ITS_OWN or judgement.found is None)]
+    unjudged = judgement.resolution is None
+    foreign = [f.words for f in judgement.findings if not f.holds and (f.check in _ITS_OWN or unjudged)]
     if judgement.found is None or judgement.resolution is None or foreign:
         return "; ".join(foreign) or "it cannot be judged"
     return Matter(record, digest, judgement.found.proposal, judgement, judgement.resolution, law, now)
