@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from approvals.decision import Verdict
+from approvals.decision import MAX_REASON, Verdict
 from approvals.ending import ending
 from approvals.jws import Signer
 from approvals.proposal import Proposal, use_key
@@ -27,6 +27,10 @@ from policies.ruling import Finding
 RETRY_SECONDS = 5.0
 MAX_RETRY_SECONDS = 300.0
 REFUSED_BYTES = 64 * 1024
+MANY_VOTES = 20
+SHORT_REASON = 200
+"""Characters of a reason that a settlement of more than MANY_VOTES keeps; the decision itself stays whole in the history."""
+MAX_ENDINGS = 20
 PERMANENT = {"proposal", "run", "reset", "cancelled", "flood", "evidence", "card", "outcome"}
 """Checks that no waiting mends."""
 ENDINGS = {
@@ -111,7 +115,7 @@ class Case:
             return self.answer(judgement.settled.kind, Finding(check="settled", holds=False, words=words))
         if judgement.resolution is not None and judgement.resolution.state is not State.APPROVED:
             ended = ending(judgement.resolution, self.proposal)
-            findings = [Finding(check="resolution", holds=False, words=line) for line in ended]
+            findings = [Finding(check="resolution", holds=False, words=line) for line in ended[:MAX_ENDINGS]]
             return self.answer(ENDINGS[judgement.resolution.state], *findings)
         return self.answer(SettlementKind.NOT_SENT, retry=self._retry())
 
@@ -200,11 +204,20 @@ def _names(body: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _told(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
-    """All votes that count and the last refused ones: a flood of signals must not make the answer too large to record."""
+    """
+    All votes that decide something, and the last of the others: whatever people send, the answer can be signed and recorded.
+
+    What decides is bounded by the directory: each person has one say. Refused votes and abstentions are not.
+    """
+    deciding = [vote for vote in votes if vote.counts and vote.verdict is not Verdict.ABSTAIN]
+    longest = MAX_REASON if len(deciding) <= MANY_VOTES else SHORT_REASON
     space, kept = REFUSED_BYTES, list[Vote]()
     for vote in reversed(votes):
-        space -= 0 if vote.counts else len(vote.model_dump_json())
-        if vote.counts or space >= 0:
+        if vote.counts and vote.verdict is not Verdict.ABSTAIN:
+            kept.append(vote if len(vote.reason) <= longest else vote.model_copy(update={"reason": vote.reason[:longest]}))
+            continue
+        space -= len(vote.model_dump_json())
+        if space >= 0:
             kept.append(vote)
     return tuple(reversed(kept))
 

@@ -19,17 +19,20 @@ from approvals.decision import ANSWERS, CLOCK_SKEW, TYP, Decision, Verdict, mome
 from approvals.docket import Docket, Submission
 from approvals.errors import SignatureError
 from approvals.jws import verify
-from policies.canonical import settled
+from policies.action import MAX_ARGUMENTS
+from policies.canonical import canonical, settled
 from policies.errors import CanonicalError
 from policies.requirement import Assurance
 
+CHANGES_STAND = 8
+"""How deep an amendment's values stand in a settlement and in a proposal, at most."""
 Check = Callable[[Submission, Docket], str | None]
 """Why the decision is refused, or None."""
 
 
 def changes_of(decision: Decision) -> dict[str, JsonValue] | None:
     """As the gate would send them. Raises CanonicalError."""
-    found = settled(dict(decision.changes or {}))
+    found = settled(dict(decision.changes or {}), CHANGES_STAND)
     return found if isinstance(found, dict) else None
 
 
@@ -159,6 +162,8 @@ def _amendment(submission: Submission, docket: Docket) -> str | None:
         changes = changes_of(decision)
     except CanonicalError as error:
         return f"its changes have no single form: {error}"
+    if changes is not None and len(canonical(changes)) > MAX_ARGUMENTS:
+        return f"its changes are larger than {MAX_ARGUMENTS} bytes"
     found = amendment.trouble(changes, proposal.action.arguments, proposal.requirement.amendable)
     return f"it cannot be amended so: {found}" if found else None
 

@@ -181,6 +181,8 @@ class _Course:
         if not vote.counts:
             return vote
         why = f"it came after the proposal was {self._state}" if self._state.final else pointless
+        if why is None and self._state is State.OPEN and vote.verdict in NOES and self._tally.denied(vote):
+            why = f"`{vote.who}` has denied already; one person counts once"
         return vote.model_copy(update={"refused": (why,), "changes": None}) if why else vote
 
     def _stimulus(self, vote: Vote) -> Stimulus:

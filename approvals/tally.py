@@ -64,6 +64,10 @@ class Tally:
         self._noes.add(self._take_back(vote))
         return len(self._noes)
 
+    def denied(self, vote: Vote) -> bool:
+        """Whether the person of *vote* says no already."""
+        return str(vote.who) in self._noes
+
     def abstain(self, vote: Vote) -> None:
         """Enters an abstention. It takes back a yes and never a no: it needs less proof than a yes does."""
         self._take_back(vote)

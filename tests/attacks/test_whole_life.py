@@ -368,3 +368,37 @@ async def test_proposals_are_unbounded_where_policy_says_nothing(bench: Bench) -
     for step in range(5):
         await bench.propose(step=str(step))
     assert len(bench.proposals()) == 5
+
+
+async def settled_and_signed(bench: Bench) -> str:
+    """How the gate settles it; an answer that could not be signed would raise."""
+    return str((await bench.settle()).kind)
+
+
+@pytest.mark.promise("F4")
+async def test_nobody_talks_an_answer_too_large_to_sign(kit: Kit) -> None:
+    """Hundreds of noes, abstentions and changes of mind by people who may decide, with the longest reasons."""
+    bench = bench_asking(kit, requires="support-lead: 1, finance: 1", denies="2")
+    await bench.propose()
+    for number in range(120):
+        bench.decide("sam", Verdict.DENY, reason="x" * 2000)
+        bench.decide("lena", Verdict.APPROVE if number % 2 else Verdict.ABSTAIN, reason="y" * 2000)
+    assert await settled_and_signed(bench) == "pending"
+
+
+def nested(depth: int) -> JsonValue:
+    """Text in *depth* lists."""
+    value: JsonValue = "deep"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", ["z" * 9000, nested(28)], ids=["large", "deep"])
+async def test_amendment_that_could_not_be_recorded_does_not_count(kit: Kit, value: JsonValue) -> None:
+    """It is refused with a reason, and the proposal stays open."""
+    bench = bench_asking(kit, amendable="reason")
+    await bench.propose()
+    bench.decide("sam", Verdict.AMEND, changes={"reason": value})
+    settlement = await bench.settle()
+    assert (settlement.kind, len(settlement.votes[0].refused)) == ("pending", 1)
