@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,18 +18,19 @@ from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
 from audit.claims import Announcement, announced, uses
 from audit.judgement import Judgement, Point
-from audit.law import Law
+from audit.law import Law, ever_pinned
+from audit.proposals import verified_settlement
 from audit.record import MissionRecord
 from policies.action import Action
 from policies.canonical import Digest, digest, readable
+from policies.errors import CanonicalError
 from policies.ruling import Finding
 
 RETRY_SECONDS = 5.0
 MAX_RETRY_SECONDS = 300.0
 REFUSED_BYTES = 64 * 1024
-MANY_VOTES = 20
-SHORT_REASON = 200
-"""Characters of a reason that a settlement of more than MANY_VOTES keeps; the decision itself stays whole in the history."""
+SHORT_REASON = 100
+"""Characters of a reason where all of them would be too many; the decisions themselves stay whole in the history."""
 MAX_ENDINGS = 20
 PERMANENT = {"proposal", "run", "reset", "cancelled", "flood", "evidence", "card", "outcome"}
 """Checks that no waiting mends."""
@@ -88,6 +89,14 @@ class Case:
     def announced(self) -> Announcement | None:
         """The item's one use, where it was taken."""
         return announced(self.record, self.point.proposal, self.law, self.point.item)
+
+    @property
+    def called_unknown(self) -> bool:
+        """Whether the gate said before that the outcome of this item is unknown."""
+        mine = {"kind": SettlementKind.UNKNOWN, "proposal": self.digest, "item": self.point.item}
+        ever = ever_pinned(self.law.directory)
+        entries = (entry for entry in self.record.entries(Kind.SETTLEMENT) if verified_settlement(entry, ever))
+        return any({"item": 0, **_names(entry.signed.body)}.items() >= mine.items() for entry in entries)
 
     @property
     def begun(self) -> bool:
@@ -165,7 +174,14 @@ class Case:
             bundle=self.law.bundle.digest,
             directory=self.law.directory.digest,
         )
-        return seal(Kind.SETTLEMENT, settlement.model_dump(mode="json"), self.signer)
+        try:
+            return seal(Kind.SETTLEMENT, settlement.model_dump(mode="json"), self.signer)
+        except CanonicalError:
+            # INVARIANT: there is always an answer. Whatever was said is in the history; what was done must be told.
+            words = "what was said about it is too large to be told here: it is in the history"
+            told = Finding(check="told", holds=True, words=words)
+            short = settlement.model_copy(update={"votes": (), "findings": (told, *_briefly(found))})
+            return seal(Kind.SETTLEMENT, short.model_dump(mode="json"), self.signer)
 
     def receipt(self, result: JsonValue, *, failed: bool, at: datetime) -> Signed:
         """The signed receipt over what was sent for this case, and what came back."""
@@ -209,17 +225,29 @@ def _told(votes: tuple[Vote, ...]) -> tuple[Vote, ...]:
 
     What decides is bounded by the directory: each person has one say. Refused votes and abstentions are not.
     """
-    deciding = [vote for vote in votes if vote.counts and vote.verdict is not Verdict.ABSTAIN]
-    longest = MAX_REASON if len(deciding) <= MANY_VOTES else SHORT_REASON
+    longest = MAX_REASON if sum(_size(vote) for vote in votes if _decides(vote)) <= REFUSED_BYTES else SHORT_REASON
     space, kept = REFUSED_BYTES, list[Vote]()
     for vote in reversed(votes):
-        if vote.counts and vote.verdict is not Verdict.ABSTAIN:
+        if _decides(vote):
             kept.append(vote if len(vote.reason) <= longest else vote.model_copy(update={"reason": vote.reason[:longest]}))
             continue
-        space -= len(vote.model_dump_json())
+        space -= _size(vote)
         if space >= 0:
             kept.append(vote)
     return tuple(reversed(kept))
+
+
+def _decides(vote: Vote) -> bool:
+    return vote.counts and vote.verdict is not Verdict.ABSTAIN
+
+
+def _size(vote: Vote) -> int:
+    return len(vote.model_dump_json().encode())
+
+
+def _briefly(findings: Sequence[Finding]) -> Iterator[Finding]:
+    for finding in findings[:MAX_ENDINGS]:
+        yield finding.model_copy(update={"words": readable(finding.words[:SHORT_REASON])})
 
 
 def idempotency_key(action: Action) -> str:

@@ -32,6 +32,8 @@ from approvals.signed import Signed
 from audit.claims import Announcement
 from audit.judgement import Point, judge
 from audit.law import Law
+from audit.outcomes import line
+from audit.proposals import signed_proposals
 from audit.record import MissionRecord
 from policies.bundle import Bundle
 from policies.canonical import Digest
@@ -135,11 +137,14 @@ class Gate:
             return await self._in_trouble(case, here, str(error))
 
     async def _still_unknown(self, case: Case) -> Finding:
-        """Whether nothing more is known of an outcome than when people were asked: its use may hold a receipt by now."""
+        """Whether nothing more is known of an outcome than when people were asked: a use it goes back to may hold a receipt."""
         asks = case.proposal.reconciles
-        known = asks and await receipt_of(asks.proposal, self._ports.uses, case.record, case.law, asks.item)
-        words = "the outcome that it asks about is known by now: ask what became of that proposal"
-        return Finding(check="outcome", holds=not known, words=words if known else "no receipt makes it needless")
+        before = line(asks, signed_proposals(case.record, case.law)) if asks else ()
+        for proposal, item in before:
+            if await receipt_of(proposal, self._ports.uses, case.record, case.law, item) is not None:
+                words = f"the outcome that it asks about is known by now: proposal `{proposal[:12]}` has a receipt"
+                return Finding(check="outcome", holds=False, words=words)
+        return Finding(check="outcome", holds=True, words="no receipt makes it needless")
 
     async def _in_trouble(self, case: Case, here: Here, words: str) -> Signed:
         """The answer to trouble before sending, unless another attempt got further meanwhile."""
@@ -245,7 +250,9 @@ class Gate:
             # The no came first: whoever announced found it too, and sent nothing. One that came later tells nothing.
             return before.not_admitted()
         idempotency, age = self._idempotency(case), case.now - told.claim.at
-        if idempotency is not None and age < timedelta(seconds=idempotency.window_seconds) and case.judgement.admits:
+        timely = idempotency is not None and age < timedelta(seconds=idempotency.window_seconds)
+        # What the gate called unknown is people's to settle: it is not sent again behind their backs.
+        if timely and case.judgement.admits and not case.called_unknown:
             return await self._shielded(case, here, again=True)
         if age < self._patience:
             raise Lost("the one call for the proposal", "another attempt may still be waiting for its answer")

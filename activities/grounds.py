@@ -8,6 +8,7 @@ history, and nothing of them from the request but which one is meant.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import Field, JsonValue
 
@@ -18,7 +19,8 @@ from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind
 from audit.claims import announced
 from audit.law import Law
-from audit.proposals import signed_proposals, verified_settlement
+from audit.outcomes import known, questions
+from audit.proposals import open_proposals, signed_proposals, verified_settlement
 from audit.record import MissionRecord
 from policies.action import MAX_ARGUMENTS, Action
 from policies.canonical import Digest, canonical
@@ -74,12 +76,12 @@ class Grounds:
     """What was asked for before: an unknown outcome is not answered by fewer people than the action needed."""
 
 
-def grounds(request: ProposeRequest, record: MissionRecord, law: Law) -> Grounds | Finding:
+def grounds(request: ProposeRequest, record: MissionRecord, law: Law, now: datetime) -> Grounds | Finding:
     """What *request* is to become, or why it becomes nothing."""
     if request.amends is not None:
         return _amended(request.amends, record, law)
     if request.reconciles is not None:
-        return _unknown(request.reconciles, request.item, record, law)
+        return _unknown(request, record, law, now)
     return _fresh(request, record, law)
 
 
@@ -129,19 +131,23 @@ def _amended(digest: Digest, record: MissionRecord, law: Law) -> Grounds | Findi
     action = _action(wanted, old.step, record, law)
     if isinstance(action, Finding):
         return action
-    amends = Amends(proposal=digest, amendment=amendment, before=before(old.arguments, amendment.changes))
+    earlier = found.proposal.amends
+    amends = Amends(
+        proposal=digest,
+        amendment=amendment,
+        before=before(old.arguments, amendment.changes),
+        amenders=(*(earlier.who if earlier else ()), amendment.who),
+    )
     return Grounds((action,), amends=amends)
 
 
-def _unknown(digest: Digest, item: int, record: MissionRecord, law: Law) -> Grounds | Finding:
+def _unknown(request: ProposeRequest, record: MissionRecord, law: Law, now: datetime) -> Grounds | Finding:
+    digest, item = request.reconciles or Digest(""), request.item
     found = signed_proposals(record, law).get(digest)
     settlement = _settlement(record, law, digest, SettlementKind.UNKNOWN, item)
     told = announced(record, digest, law, item)
     if found is None or settlement is None or told is None:
         words = f"the gate has not called the outcome of proposal `{digest[:12]}` of this run unknown"
-        return Finding(check="reconciles", holds=False, words=words)
-    if _settlement(record, law, digest, SettlementKind.RECEIPT, item) is not None:
-        words = f"the outcome of proposal `{digest[:12]}` is known: a receipt is recorded"
         return Finding(check="reconciles", holds=False, words=words)
     reconciles = Reconciles(
         proposal=digest,
@@ -150,8 +156,16 @@ def _unknown(digest: Digest, item: int, record: MissionRecord, law: Law) -> Grou
         idempotency_key=told.claim.idempotency_key,
         known=settlement.reasons(),
     )
+    asked = {each.digest for each in questions(reconciles, signed_proposals(record, law))}
+    open_now = [each for each in open_proposals(record, law, now) if each.digest in asked]
+    trouble = known(reconciles, record, law)
+    if trouble is None and open_now:
+        trouble = f"people are asked about it already, in proposal `{open_now[0].digest[:12]}`"
+    if trouble is not None:
+        return Finding(check="reconciles", holds=False, words=trouble)
     floor = found.proposal.requirement.model_copy(update={"amendable": (), "batch": None})
-    return Grounds((found.proposal.actions[item],), reconciles=reconciles, floor=floor)
+    # Who amended the action has no part in sending it once more, as they had none in sending it.
+    return Grounds((found.proposal.actions[item],), amends=found.proposal.amends, reconciles=reconciles, floor=floor)
 
 
 def _settlement(record: MissionRecord, law: Law, digest: Digest, kind: SettlementKind, item: int = 0) -> Settlement | None:

@@ -30,7 +30,7 @@ from approvals.signed import Kind
 from approvals.start import Predecessor
 from audit.claims import announcements
 from audit.errors import NotAMissionError
-from audit.law import Law
+from audit.law import Law, ever_pinned
 from audit.payloads import SEALED
 from audit.proposals import signed_proposals, verified_settlement
 from audit.record import MissionRecord
@@ -211,9 +211,8 @@ def _used(record: MissionRecord, law: Law) -> tuple[dict[Digest, Proposal], set[
     A revoked key of a gate proves no receipt and no proposal that could still be used. But what it announced may have been
     done, and that is not left off a card.
     """
-    gates = tuple(key.model_copy(update={"revoked": False}) for key in law.directory.gates)
-    once = replace(law, directory=law.directory.model_copy(update={"gates": gates}))
-    used = set(announcements(record, once))
+    once = replace(law, directory=ever_pinned(law.directory))
+    used = set(announcements(record, law))
     names, now = {name for name, _ in used}, signed_proposals(record, law)
     found = {name: found.proposal for name, found in signed_proposals(record, once).items() if name in names or name in now}
     return found, used, dict(_answers(record, law))

@@ -76,7 +76,7 @@ class Proposer:
         principals, trouble = principals_of(record, law.directory)
         asked = _Asked(request, record, law, now, principals)
         findings = [_mission(record, principals, trouble, law)]
-        found = grounds(request, record, law)
+        found = grounds(request, record, law, now)
         if isinstance(found, Finding):
             return self._refuse(asked, [*findings, found])
         requirement, policies, ruled = await self._ruled(found, asked)
@@ -197,11 +197,11 @@ def _meetable(found: Grounds, requirement: Requirement, asked: _Asked) -> Findin
     """Whether the people of the directory could meet the requirement at all; waiting for nobody helps nobody."""
     law, seconds = asked.law, float(requirement.expires_seconds)
     drafts = [approvable(action, requirement, asked.principals, seconds) for action in found.actions]
-    amender = found.amends.amendment.who if found.amends else None
+    amenders = found.amends.who if found.amends else ()
     able = {
         who: frozenset(person.groups)
         for who, person in law.directory.people.items()
-        if who != amender
+        if who not in amenders
         and not set(person.groups) & set(requirement.excludes)
         and _can_sign(person, requirement, asked.now)
         and all(law.bundle.rulebook.may_approve(who, draft, law.directory).holds for draft in drafts)

@@ -31,6 +31,13 @@ class Amends(Recorded):
     amendment: Amendment
     before: dict[str, JsonValue]
     """What the changed paths held; a path that was not there is left out."""
+    amenders: tuple[str, ...] = ()
+    """Everyone who amended it on the way, in order, this amendment's included."""
+
+    @property
+    def who(self) -> tuple[str, ...]:
+        """Everyone whose change it is."""
+        return self.amenders or (self.amendment.who,)
 
 
 def trouble(
@@ -42,6 +49,9 @@ def trouble(
     if len(changes) > MAX_CHANGES:
         return f"it changes {len(changes)} arguments; at most {MAX_CHANGES} at once"
     allowed = {entry.path: entry for entry in may}
+    nested = [(path, other) for path in changes for other in changes if other.startswith(f"{path}.")]
+    if nested:
+        return f"`{nested[0][1]}` is a part of `{nested[0][0]}`: change one of them"
     for path, value in changes.items():
         if path not in allowed:
             return f"`{path}` may not be amended; this proposal allows {', '.join(allowed) or 'nothing'}"

@@ -129,6 +129,8 @@ def _amended(proposal: Proposal) -> list[Line]:
     if amends is None:
         return []
     lines = [Line(label="amended by", text=f"{visible(amends.amendment.who)}, from proposal {proposal_id(amends.proposal)}")]
+    if len(amends.who) > 1:
+        lines.append(Line(label="and before by", text=visible(", ".join(dict.fromkeys(amends.who[:-1])))))
     for path, value in sorted(amends.amendment.changes.items()):
         was = visible_json(amends.before[path]) if path in amends.before else "not there"
         lines.append(Line(label=f"changed {visible(path)}", text=f"from {was} to {visible_json(value)}"))

@@ -134,7 +134,7 @@ def _excluded(submission: Submission, docket: Docket) -> str | None:
 
 def _amender(submission: Submission, docket: Docket) -> str | None:
     amends = docket.proposal.amends
-    if amends is None or submission.who != amends.amendment.who:
+    if amends is None or submission.who not in amends.who:
         return None
     return f"`{submission.who}` amended it, and nobody approves what they changed themselves"
 
@@ -168,6 +168,12 @@ def _amendment(submission: Submission, docket: Docket) -> str | None:
     return f"it cannot be amended so: {found}" if found else None
 
 
+def _named(submission: Submission, docket: Docket) -> str | None:
+    if submission.assurance is not Assurance.CLAIMED:
+        return None
+    return "an abstention takes a yes back, and in somebody's name alone it counts for nothing: sign it"
+
+
 def _owner(submission: Submission, docket: Docket) -> str | None:
     owner = docket.proposal.principals.owner
     if owner is not None and submission.who == owner:
@@ -191,6 +197,7 @@ CHECKS: dict[str, Check] = {
     "reason": _reason,
     "question": _question,
     "amendment": _amendment,
+    "named": _named,
     "owner": _owner,
 }
 FOR_A_YES = (
@@ -207,6 +214,6 @@ NEEDS: dict[Verdict, tuple[str, ...]] = {
     Verdict.AMEND: (*(name for name in FOR_A_YES if name != "amender"), "amendment"),
     Verdict.DENY: FOR_A_NO,
     Verdict.REVOKE: FOR_A_NO,
-    Verdict.ABSTAIN: FOR_A_NO,
+    Verdict.ABSTAIN: (*FOR_A_NO, "named"),
     Verdict.WITHDRAW: ("person", "signature", "proposal", "order", "owner"),
 }

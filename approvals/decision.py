@@ -25,6 +25,8 @@ from policies.model import Recorded, Written
 TYP = "sayso-decision+jws"
 SIGNAL = "decide"
 MAX_REASON = 2000
+MAX_MOMENT = 253_402_300_799
+"""Seconds since 1970 of the last second that a calendar holds."""
 CLOCK_SKEW = timedelta(minutes=2)
 """How far a signer's clock may run ahead of the server's."""
 
@@ -205,4 +207,4 @@ def _signed(text: str) -> Decision:
 
 def moment(seconds: int) -> datetime:
     """Aware UTC from seconds since 1970; times no calendar holds become the nearest end of it."""
-    return datetime.fromtimestamp(max(0, min(seconds, 253_402_300_799)), tz=UTC)
+    return datetime.fromtimestamp(max(0, min(seconds, MAX_MOMENT)), tz=UTC)

@@ -118,7 +118,8 @@ class Proposal(Recorded):
         """When something about it changes by time alone: the next escalation after *now*, else its expiry."""
         # In seconds from now: a mission asks this of proposals that may be forged, with times that no calendar holds.
         passed = self.seconds(now)
-        waits = [after - passed for after in self.requirement.escalations() if after > passed]
+        steps = (min(after, 2 * MAX_EXPIRY) for after in self.requirement.escalations())
+        waits = [after - passed for after in steps if after > passed]
         return min(self.expires_at, now + timedelta(seconds=min(*waits, MAX_EXPIRY))) if waits else self.expires_at
 
 

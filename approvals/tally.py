@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from approvals.decision import ANSWERS, Verdict
+from approvals.decision import ANSWERS, NOES, Verdict, moment
 from approvals.docket import Docket
 from approvals.votes import Vote
-from policies.requirement import Rule
+from policies.requirement import Assurance, Rule
 from policies.strictness import shortfall, stretched
+
+_STOPS = NOES | {Verdict.WITHDRAW, Verdict.ABSTAIN}
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class _Say:
 
     event_id: int
     at: datetime
+    since: datetime
+    """When it began to hold."""
     verdict: Verdict
 
 
@@ -41,12 +45,14 @@ class Tally:
     def pointless(self, vote: Vote) -> str | None:
         """Why *vote* adds nothing to what was said before, or None. Whoever has a signed line can send it again, any time."""
         who, token = str(vote.who), (str(vote.who), vote.jti)
-        if vote.jti and token in self._tokens:
+        repeated = bool(vote.jti) and token in self._tokens
+        self._tokens.add(token)
+        if vote.verdict in _STOPS:
+            # A no is heard, whatever its sender numbers it and whoever sends it again.
+            return None
+        if repeated:
             return "it is a copy of an earlier decision"
-        if vote.jti:
-            self._tokens.add(token)
-        yes = vote.verdict not in (Verdict.DENY, Verdict.REVOKE, Verdict.WITHDRAW, Verdict.ABSTAIN)
-        if yes and vote.iat is not None and vote.iat < self._signed_at.get(who, 0):
+        if vote.iat is not None and vote.iat < self._signed_at.get(who, 0):
             return f"`{who}` signed it before what they said last, which stands"
         known = self._yes.get(who)
         if known is not None and known.verdict is vote.verdict:
@@ -57,7 +63,9 @@ class Tally:
         """Enters an approval or an answer; it replaces what the person said before, a no included."""
         who = self._take_back(vote)
         self._noes.discard(who)
-        self._yes[who] = _Say(vote.event_id, vote.at, vote.verdict or Verdict.APPROVE)
+        # From when it was signed: held back by somebody, it is no fresher.
+        since = vote.at if vote.iat is None else min(vote.at, moment(vote.iat))
+        self._yes[who] = _Say(vote.event_id, vote.at, since, vote.verdict or Verdict.APPROVE)
 
     def no(self, vote: Vote) -> int:
         """Enters a no; how many people say no now."""
@@ -77,10 +85,12 @@ class Tally:
         seconds = self._docket.proposal.requirement.vote_seconds
         if seconds is None:
             return False
-        over = {who: say for who, say in self._yes.items() if until >= say.at + timedelta(seconds=seconds)}
+        over = {who: say for who, say in self._yes.items() if until >= say.since + timedelta(seconds=seconds)}
         met = not self.missing()
         for who, say in over.items():
-            self._ended[say.event_id] = f"it held until {(say.at + timedelta(seconds=seconds)).isoformat(timespec='seconds')}"
+            self._ended[say.event_id] = (
+                f"it held until {(say.since + timedelta(seconds=seconds)).isoformat(timespec='seconds')}"
+            )
             del self._yes[who]
         return bool(over) and met and bool(self.missing())
 
@@ -94,7 +104,12 @@ class Tally:
     def missing(self) -> tuple[str, ...]:
         """What the requirement still lacks; people who answer otherwise do not stand in for one another."""
         answer = self.answer
-        return self._lacking(answer or Verdict.APPROVE)
+        lacking = self._lacking(answer or Verdict.APPROVE)
+        if answer is not Verdict.RETRY or lacking:
+            return lacking
+        # Nothing is sent once more while somebody says that it was done, or is not to be.
+        others = sorted((who, say.verdict) for who, say in self._yes.items() if say.verdict is not Verdict.RETRY)
+        return tuple(f"agreement of {who}, who says {verdict}" for who, verdict in others)
 
     def worth(self, vote: Vote) -> Vote:
         """*vote* as it stands in the end."""
@@ -109,12 +124,12 @@ class Tally:
         return shortfall(self._rules(groups), groups, after)
 
     def _rules(self, groups: dict[str, frozenset[str]]) -> tuple[Rule, ...]:
-        """The rules; beside whoever is over their budget, a second person is needed."""
+        """The rules; beside whoever is over their budget, one more person for each is needed."""
         requirement, given = self._docket.proposal.requirement, self._docket.approvals_this_hour
         if requirement.budget is None:
             return requirement.rules
-        tired = {who: found for who, found in groups.items() if given.get(who, 0) >= requirement.budget}
-        return stretched(requirement.rules, tired)
+        tired = any(given.get(who, 0) >= requirement.budget for who in groups)
+        return stretched(requirement.rules) if tired else requirement.rules
 
     def _take_back(self, vote: Vote) -> str:
         """Ends the yes that the person of *vote* gave before, and returns who it is."""
@@ -122,6 +137,7 @@ class Tally:
         before = self._yes.pop(who, None)
         if before is not None:
             self._ended[before.event_id] = f"`{who}` took it back at event {vote.event_id}"
-        if vote.iat is not None:
-            self._signed_at[who] = max(vote.iat, self._signed_at.get(who, 0))
+        # The server's stamp is as good as a signature's time; in a name alone anybody could void what that person signs.
+        said = int(vote.at.timestamp()) if vote.iat is None and vote.assurance is Assurance.ATTESTED else vote.iat
+        self._signed_at[who] = max(said or 0, self._signed_at.get(who, 0))
         return who

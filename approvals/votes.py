@@ -11,7 +11,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from approvals.checks import CHECKS, NEEDS, changes_of
-from approvals.decision import MAX_REASON, Decision, Heard, Verdict, read
+from approvals.decision import MAX_MOMENT, MAX_REASON, Decision, Heard, Verdict, read
 from approvals.docket import Docket, Submission
 from approvals.errors import UnreadableError
 from policies.canonical import readable
@@ -81,7 +81,7 @@ def judged(heard: Heard, docket: Docket, now: datetime) -> Vote | None:
         changes=changes_of(decision) if amends else None,
         late=docket.used_at is not None and heard.event_id > docket.used_at,
         jti=readable(proven.jti[:MAX_NAME]) if proven else "",
-        iat=proven.iat if proven else None,
+        iat=min(max(proven.iat, 0), MAX_MOMENT) if proven else None,
     )
 
 

@@ -10,11 +10,15 @@ from approvals.decision import Heard, Withdrawal
 from approvals.errors import SignatureError
 from approvals.settlement import USED, Claim
 from approvals.signed import Kind, Signed, opened
-from audit.law import Law
+from audit.law import Law, ever_pinned
 from audit.record import MissionRecord
-from audit.standing import MAX_SIGNALS
 from policies.canonical import Digest, parse
 from policies.errors import CanonicalError
+
+MAX_SIGNALS = 1000
+"""So many signals to one run are judged. A flood may stop a mission; it can not make anybody work without end."""
+MAX_CLAIM = 16 * 1024
+"""Bytes of an announcement. A gate's is far smaller; a copy of one that was padded is nobody's, and makes nobody digest it."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,12 @@ def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) ->
 
 
 def _claim(heard: Heard, law: Law) -> Announcement | None:
-    if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None:
+    if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None or len(heard.values[0]) > MAX_CLAIM:
         return None
+
     try:
         signed = Signed.model_validate(parse(heard.values[0]))
-        claim = Claim.model_validate(opened(signed, Kind.CLAIM, law.directory.gate))
+        claim = Claim.model_validate(opened(signed, Kind.CLAIM, ever_pinned(law.directory).gate))
     except (SignatureError, CanonicalError, ValidationError):
         return None
     return Announcement(heard.event_id, signed.digest, claim)

@@ -16,11 +16,11 @@ from approvals.docket import Docket
 from approvals.errors import SignatureError
 from approvals.evidence import Evidence
 from approvals.resolution import Resolution, State, resolve
-from approvals.settlement import Settlement, SettlementKind
+from approvals.settlement import Settlement
 from approvals.signed import Kind, opened
 from audit.claims import said, uses
-from audit.law import Law
-from audit.proposals import Found, signed_proposals, verified_settlement
+from audit.law import Law, ever_pinned
+from audit.proposals import FINAL, Found, signed_proposals, verified_settlement
 from audit.record import MissionRecord
 from audit.standing import CHECKS, Question
 from policies.canonical import Digest
@@ -66,7 +66,7 @@ def judge(record: MissionRecord, point: Point, law: Law) -> Judgement:
     if not 0 <= point.item < len(found.proposal.actions):
         words = f"the proposal `{point.proposal[:12]}` has no item {point.item}"
         return Judgement(head=head, findings=(Finding(check="proposal", holds=False, words=words),))
-    question = Question(found.proposal, point.item, record, law)
+    question = Question(found.proposal, found.digest, point.item, record, law)
     findings = tuple(
         Finding(check=name, holds=trouble is None, words=trouble or good)
         for name, (check, good) in CHECKS.items()
@@ -115,20 +115,11 @@ def _not_found(record: MissionRecord, digest: Digest, law: Law) -> Finding:
     return Finding(check="proposal", holds=False, words=words)
 
 
-_FINAL = {
-    SettlementKind.DENIED,
-    SettlementKind.EXPIRED,
-    SettlementKind.REVOKED,
-    SettlementKind.SUPERSEDED,
-    SettlementKind.WITHDRAWN,
-    SettlementKind.ANSWERED,
-}
-
-
 def _settled(record: MissionRecord, digest: Digest, law: Law) -> Settlement | None:
     """A no that the gate gave stays a no, whatever the directory says today."""
+    ever = ever_pinned(law.directory)
     for entry in record.entries(Kind.SETTLEMENT):
-        settlement = verified_settlement(entry, law.directory)
-        if settlement and settlement.proposal == digest and settlement.kind in _FINAL:
+        settlement = verified_settlement(entry, ever)
+        if settlement and settlement.proposal == digest and settlement.kind in FINAL:
             return settlement
     return None

@@ -14,3 +14,14 @@ class Law:
 
     bundle: Bundle
     directory: Directory
+
+
+def ever_pinned(directory: Directory) -> Directory:
+    """
+    *directory* with its revoked gate keys good again: for what can only stop.
+
+    A gate whose key was revoked since may have sent what it announced and refused what it settled. Whoever stole the key can
+    add noes with it, and nothing else.
+    """
+    gates = tuple(key.model_copy(update={"revoked": False}) for key in directory.gates)
+    return directory.model_copy(update={"gates": gates})

@@ -9,12 +9,22 @@ from pydantic import ValidationError
 
 from approvals.errors import SignatureError
 from approvals.proposal import Proposal
-from approvals.settlement import Settlement
+from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, opened
 from audit.law import Law
 from audit.record import Entry, MissionRecord
 from policies.canonical import Digest
 from policies.directory import Directory
+
+FINAL = {
+    SettlementKind.DENIED,
+    SettlementKind.EXPIRED,
+    SettlementKind.REVOKED,
+    SettlementKind.SUPERSEDED,
+    SettlementKind.WITHDRAWN,
+    SettlementKind.ANSWERED,
+}
+"""With one of these a whole proposal has ended, for all that was not used before."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +50,22 @@ def signed_proposals(record: MissionRecord, law: Law) -> dict[Digest, Found]:
 
 
 def open_proposals(record: MissionRecord, law: Law, now: datetime) -> tuple[Found, ...]:
-    """The run's proposals that people could still decide about: not ended by the gate's word, and in time."""
-    ended = set[Digest]()
+    """The run's proposals that people could still decide about: some item not ended by the gate's word, and in time."""
+    ended: dict[Digest, set[int]] = {}
+    over = set[Digest]()
     for entry in record.entries(Kind.SETTLEMENT):
         known = verified_settlement(entry, law.directory)
-        if known is not None and not known.open:
-            ended.add(known.proposal)
-    proposals = signed_proposals(record, law).items()
-    return tuple(found for name, found in proposals if name not in ended and now < found.proposal.expires_at)
+        if known is not None and known.kind in FINAL:
+            over.add(known.proposal)
+        elif known is not None and not known.open:
+            ended.setdefault(known.proposal, set()).add(known.item)
+    return tuple(
+        found
+        for name, found in signed_proposals(record, law).items()
+        if name not in over
+        and not ended.get(name, set()) >= set(range(len(found.proposal.actions)))
+        and now < found.proposal.expires_at
+    )
 
 
 def verified_settlement(entry: Entry, directory: Directory) -> Settlement | None:

@@ -24,7 +24,7 @@ from audit.chain import chain, settled_events
 from audit.errors import NotAMissionError
 from audit.payloads import json_of
 from policies.action import MissionRef
-from policies.canonical import Digest, parse
+from policies.canonical import MAX_BYTES, Digest, parse
 from policies.errors import CanonicalError
 
 CLOSING = frozenset(
@@ -38,6 +38,10 @@ CLOSING = frozenset(
     }
 )
 """With one of these a run ends; nothing comes after it."""
+
+
+MAX_ANSWER = 2 * MAX_BYTES
+"""Bytes of a signed answer: what is larger was padded by somebody, and is digested by nobody."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class Completed:
     result: JsonValue
     result_digest: Digest
     """SHA-256 of the result's bytes."""
+    result_size: int = 0
+    """In bytes."""
     activity_id: str = ""
 
 
@@ -174,7 +180,7 @@ class MissionRecord:
         """What was recorded as a signed answer of *kind*, whoever recorded it."""
         found = []
         for done in self.completed:
-            if done.activity not in ("propose", "settle"):
+            if done.activity not in ("propose", "settle") or done.result_size > MAX_ANSWER:
                 continue
             try:
                 signed = Signed.model_validate(done.result)
@@ -241,6 +247,7 @@ def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
         input=_only(order.input.payloads),
         result=_json(data),
         result_digest=Digest(hashlib.sha256(data or b"").hexdigest()),
+        result_size=len(data or b""),
         activity_id=order.activity_id,
     )
 

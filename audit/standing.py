@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from approvals.batch import trouble as batch_trouble
 from approvals.card import render
 from approvals.proposal import Proposal
-from approvals.signed import Kind
+from audit.claims import MAX_SIGNALS
 from audit.law import Law
+from audit.outcomes import known
 from audit.principals import principals_of, reset_trouble
-from audit.proposals import verified_settlement
 from audit.record import MissionRecord
+from policies.canonical import Digest
 from policies.ruling import Outcome
 from policies.strictness import stricter
-
-MAX_SIGNALS = 1000
-"""So many signals to one run are judged. A flood may stop a mission; it can not make anybody work without end."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Question:
     """One item of a proposal, before the checks."""
 
     proposal: Proposal
+    digest: Digest
     item: int
     record: MissionRecord
     law: Law
@@ -94,13 +93,7 @@ def _ruling(question: Question) -> str | None:
 
 def _outcome(question: Question) -> str | None:
     asks = question.proposal.reconciles
-    if asks is None:
-        return None
-    for entry in question.record.entries(Kind.SETTLEMENT):
-        known = verified_settlement(entry, question.law.directory)
-        if known is not None and (known.proposal, known.item) == (asks.proposal, asks.item) and known.receipt is not None:
-            return "the outcome that it asks about is known by now: a receipt is recorded"
-    return None
+    return known(asks, question.record, question.law, question.digest) if asks else None
 
 
 Check = Callable[[Question], str | None]

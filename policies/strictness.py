@@ -39,9 +39,12 @@ def stricter(today: Requirement, frozen: Requirement) -> str | None:
 
     What only bounds what may be asked (amendments, batches, open proposals) was asked for already, and is not compared.
     """
-    filled = matched(_places(today.rules), _places(frozen.rules), _serves)
-    if len(filled) < len(_places(today.rules)):
-        return f"policy now asks for {_words(today.rules)}; the proposal was made with {_words(frozen.rules)}"
+    # Where a budget is set, also as both grow beside somebody who is over it.
+    pairs = [(today.rules, frozen.rules), (stretched(today.rules), stretched(frozen.rules))]
+    for now_asked, then_asked in pairs if today.budget is not None else pairs[:1]:
+        filled = matched(_places(now_asked), _places(then_asked), _serves)
+        if len(filled) < len(_places(now_asked)):
+            return f"policy now asks for {_words(today.rules)}; the proposal was made with {_words(frozen.rules)}"
     if today.expires_seconds < frozen.expires_seconds:
         now, then = duration_words(today.expires_seconds), duration_words(frozen.expires_seconds)
         return f"policy now gives {now}; the proposal was made with {then}"
@@ -82,12 +85,9 @@ def shortfall(
     return tuple(f"{open_names.count(name)} of {name}" for name in dict.fromkeys(open_names))
 
 
-def stretched(rules: Sequence[Rule], tired: Mapping[str, frozenset[str]]) -> tuple[Rule, ...]:
-    """*rules* with one more place in each that somebody *tired* could fill: beside them, a second person is needed."""
-    weary = frozenset[str]().union(*tired.values())
-    return tuple(
-        rule.model_copy(update={"count": rule.count + 1}) if weary & rule.groups(float("inf")) else rule for rule in rules
-    )
+def stretched(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """*rules* as they are beside somebody over their budget: one more person for each. Joining and comparing keep to that."""
+    return tuple(rule.model_copy(update={"count": rule.count + 1}) for rule in rules)
 
 
 def matched(

@@ -47,7 +47,9 @@ class Board:
 
     def take_down(self, digest: Digest) -> None:
         """Takes the proposal down. Its digest stays in the attributes: `sayso review` finds a settled proposal by it."""
-        del self._waiting[digest]
+        if self._waiting.pop(digest, None) is None:
+            # Two commits were given one proposal, which no gate does; the other took it down.
+            return
         if self._waiting:
             self._hang()
             return

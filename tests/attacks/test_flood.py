@@ -16,7 +16,8 @@ from activities.case import REFUSED_BYTES
 from approvals.decision import SIGNAL, Verdict, sign
 from approvals.jws import verify
 from approvals.votes import judged
-from audit.standing import CHECKS, MAX_SIGNALS
+from audit.claims import MAX_SIGNALS
+from audit.standing import CHECKS
 from tests.conftest import Without
 from tests.fakes.bench import Bench
 from tests.fakes.history import json_payload, sealed_payload

@@ -393,11 +393,12 @@ async def test_receipt_that_could_not_be_kept_is_still_answered(bench: Bench) ->
 
 @pytest.mark.control("D5")
 async def test_lost_call_is_done_twice_where_everything_is_sent_again(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One defence: asking whether the operation is declared idempotent by key."""
+    """Two defences: asking whether the operation is declared idempotent by key, and that `unknown` is people's to settle."""
     bench = plain(kit)
     await approved(bench)
     bench.tools.loses = 1
     await bench.settle()
+    monkeypatch.setattr(Case, "called_unknown", False)
     declared = Idempotency(meta="idempotency-key", window_seconds=86400)
     monkeypatch.setattr(Gate, "_idempotency", lambda gate, case: declared)
     await bench.settle()

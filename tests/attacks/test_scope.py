@@ -12,6 +12,7 @@ from activities import read as reading
 from approvals.start import input_digest
 from audit import standing
 from policies.action import MAX_SCOPE, Principals, scope_of
+from policies.canonical import Digest
 from tests.attacks.test_bypass import read
 from tests.conftest import Without
 from tests.fakes.bench import SMALL, Bench
@@ -125,8 +126,8 @@ async def test_proposal_without_a_scope_is_ruled_by_todays(kit: Kit) -> None:
     bench = for_order(kit)
     found = await bench.propose()
     old = found.proposal.model_copy(update={"principals": Principals(owner="olga")})
-    assert standing.CHECKS["owner"][0](standing.Question(old, 0, bench.mission.record(), bench.law)) is None
-    assert standing.CHECKS["ruling"][0](standing.Question(old, 0, bench.mission.record(), bench.law)) is None
+    assert standing.CHECKS["owner"][0](standing.Question(old, Digest("f" * 64), 0, bench.mission.record(), bench.law)) is None
+    assert standing.CHECKS["ruling"][0](standing.Question(old, Digest("f" * 64), 0, bench.mission.record(), bench.law)) is None
 
 
 @pytest.mark.promise("E15")
@@ -138,7 +139,7 @@ async def test_scope_in_a_proposal_is_not_believed(kit: Kit) -> None:
     wider = Principals(owner="olga", scope={"order_id": "ORD-2002"})
     forged = found.proposal.model_copy(update={"action": other, "principals": wider})
     assert "policy does not permit" in str(
-        standing.CHECKS["ruling"][0](standing.Question(forged, 0, bench.mission.record(), bench.law))
+        standing.CHECKS["ruling"][0](standing.Question(forged, Digest("f" * 64), 0, bench.mission.record(), bench.law))
     )
 
 

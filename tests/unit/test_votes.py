@@ -86,7 +86,7 @@ async def test_decision_before_its_proposal_is_refused_for_its_order(bench: Benc
 
 def test_every_check_is_tested_here() -> None:
     """A check that nothing tells from another is none."""
-    elsewhere = {"order", "excluded", "amender", "reason", "question", "amendment", "owner"}
+    elsewhere = {"order", "excluded", "amender", "reason", "question", "amendment", "owner", "named"}
     assert {name.partition(",")[0] for name in REASONS} | elsewhere == set(CHECKS)
     assert set(FOR_A_NO) < set(CHECKS)
     assert set().union(*NEEDS.values()) == set(CHECKS)
