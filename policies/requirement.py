@@ -107,7 +107,7 @@ class Requirement(Recorded):
     batch: BatchLimit | None = None
     """None: it is put before an approver alone."""
     budget: int | None = None
-    """So many approvals a person may give in an hour; beyond, a second person is needed beside them."""
+    """So many approvals a person may give in an hour; beyond, one more person is needed for each rule."""
     open_per_mission: int | None = None
     open_per_owner: int | None = None
     """So many proposals may be open at once."""
@@ -131,7 +131,7 @@ class Requirement(Recorded):
         if self.amendable:
             yield "may be amended", "; ".join(entry.words() for entry in self.amendable)
         if self.budget is not None:
-            yield "budget", f"beyond {self.budget} approvals of one person in an hour, a second person is needed"
+            yield "budget", f"beyond {self.budget} approvals of one person in an hour, one more is needed for each rule"
 
     def groups(self, seconds: float = 0) -> frozenset[str]:
         """Every group whose say-so is asked for, so long after the proposal."""
