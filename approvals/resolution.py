@@ -18,7 +18,8 @@ is the yes that sends once more, the others end it ANSWERED; whoever disagrees a
 
 EXPIRE is fed before everything whose event is not earlier than `expires_at`, and once more with `now`: expiry beats a
 late approval, and an approval that is not used by then is void. Nothing leaves a final state, and nothing but APPROVED
-admits. YES_MET is fed only where the requirement is met at that moment, and APPROVED is left when it is met no more.
+admits. YES_MET is fed, also by an abstention, only where the requirement is met at that moment, and APPROVED is left when it
+is met no more.
 
 Source: docs/decisions/0004-decisions.md, docs/decisions/0013-whole-life.md
 """
@@ -194,12 +195,11 @@ class _Course:
                 self._tally.yes(vote)
                 if verdict in ANSWERS and self._state is State.APPROVED and verdict is not before:
                     return Stimulus.CONTRADICT
-                if self._tally.missing():
-                    return Stimulus.YES_SHORT
-                return Stimulus.YES_MET if self._tally.answer in (None, Verdict.RETRY) else Stimulus.ANSWER_MET
+                return self._yes()
             case Verdict.ABSTAIN:
                 self._tally.abstain(vote)
-                return Stimulus.YES_SHORT if short or not self._tally.missing() else Stimulus.STEP_BACK
+                # Whoever answered otherwise, or was over their budget, may have been all that stood in the way of the others.
+                return Stimulus.STEP_BACK if not short and self._tally.missing() else self._yes()
             case Verdict.AMEND:
                 self._amendment = Amendment(event_id=vote.event_id, who=str(vote.who), changes=vote.changes or {})
                 return Stimulus.AMEND
@@ -208,3 +208,9 @@ class _Course:
         # Whatever else counts is a no: there is no verdict that eases by being unknown.
         enough = self._tally.no(vote) >= self._docket.proposal.requirement.denies
         return Stimulus.NO if enough or vote.verdict not in NOES else Stimulus.NO_SHORT
+
+    def _yes(self) -> Stimulus:
+        """What the standing yeses amount to."""
+        if self._tally.missing():
+            return Stimulus.YES_SHORT
+        return Stimulus.YES_MET if self._tally.answer in (None, Verdict.RETRY) else Stimulus.ANSWER_MET

@@ -1,8 +1,6 @@
 """
 Attack F4 at speed: hundreds of signals before anybody looks. What is measured is work, not time: how many decisions a
 judgement reads and how many signatures it verifies, and how large the answer is.
-
-`LIMIT` is the place to turn a bound on: how many signals of one run are judged at most. None: every one of them is.
 """
 
 from __future__ import annotations
@@ -22,8 +20,6 @@ from tests.conftest import Without
 from tests.fakes.bench import Bench
 from tests.fakes.history import json_payload, sealed_payload
 
-LIMIT: int | None = MAX_SIGNALS
-"""Signals of one run that are judged at most, as `flood` in audit/standing.CHECKS sets it."""
 Push = Callable[[Bench, int], None]
 
 
@@ -104,7 +100,7 @@ FLOODS: dict[str, Push] = {
 
 def most(sent: int) -> int:
     """How many of *sent* signals may be judged at one look."""
-    return sent if LIMIT is None else min(sent, LIMIT)
+    return min(sent, MAX_SIGNALS)
 
 
 @pytest.mark.promise("F4")
@@ -155,16 +151,15 @@ async def test_say_so_before_a_flood_is_sent_with_a_fixed_number_of_looks(bench:
     settlement = await bench.settle()
     assert work.judged <= 4 * most(51)
     assert (bench.paid, settlement.kind) in [([4200], "receipt"), ([], "not_sent"), ([], "pending")]
-    assert LIMIT is not None or bench.paid == [4200]
+    assert bench.paid == [4200]
 
 
-@pytest.mark.skipif(LIMIT is None, reason="no limit on signals is set: every one is judged")
 @pytest.mark.parametrize("flood", ["garbage", "forged", "copies"])
 async def test_beyond_the_limit_more_signals_make_no_more_work(bench: Bench, work: Work, flood: str) -> None:
     """A little more than the limit and three times the limit cost the same."""
     await bench.propose()
     spent = []
-    for sent in ((LIMIT or 0) + 1, 2 * (LIMIT or 0)):
+    for sent in (MAX_SIGNALS + 1, 2 * MAX_SIGNALS):
         FLOODS[flood](bench, sent)
         work.reset()
         await bench.settle()

@@ -275,6 +275,23 @@ async def test_8_who_found_that_it_was_done_stops_a_retry_also_when_they_said_so
     assert bench.paid == [4200]
 
 
+async def test_who_found_that_it_was_done_may_step_back_and_leave_it_to_the_others(kit: Kit) -> None:
+    """Their abstention is signed; the two who say `retry` are enough without them."""
+    bench = plain(kit, requires="finance | support-lead: 2")
+    await bench.propose()
+    bench.approve("sam", "lena")
+    bench.tools.loses = 1
+    lost = bench.found()
+    await bench.settle()
+    await bench.propose({}, operation="", reconciles=lost.digest)
+    for who, verdict in (("sam", DONE), ("lena", RETRY), ("fay", RETRY)):
+        bench.decide(who, verdict)
+    assert (await bench.settle()).missing == ("agreement of sam, who says done",)
+    bench.decide("sam", Verdict.ABSTAIN)
+    assert (await bench.settle()).kind == "receipt"
+    assert bench.paid == [4200, 4200]
+
+
 # 9: open proposals are made to look ended
 
 

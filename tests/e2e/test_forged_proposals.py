@@ -30,8 +30,8 @@ class Two(Mission):
         return f"{first.kind} {second.kind}"
 
 
-async def ends(world: World, bench: Bench, patch: pytest.MonkeyPatch, mission: type, **changes: JsonValue) -> None:
-    """The mission ends when `propose` is answered with a proposal so forged."""
+async def ends(world: World, bench: Bench, patch: pytest.MonkeyPatch, mission: type, **changes: JsonValue) -> bool:
+    """Whether the mission ends when `propose` is answered with a proposal so forged."""
     made = Insider(world, f"insider-{uuid4().hex[:8]}")
     for name in ("mission.READS", "mission.REASONING", "commitment.COMMITS"):
         patch.setattr(f"workflows.{name}", made.queue)
@@ -40,7 +40,7 @@ async def ends(world: World, bench: Bench, patch: pytest.MonkeyPatch, mission: t
     async with Worker(world.client, task_queue=made.queue, workflow_runner=UnsandboxedWorkflowRunner(), **content):
         handle = await made.start()
         async with ended(handle):
-            await until(lambda: _closed(handle), seconds=10)
+            return await until(lambda: _closed(handle), seconds=10)
 
 
 async def test_escalation_beyond_any_number_does_not_hang_the_mission(
@@ -49,11 +49,11 @@ async def test_escalation_beyond_any_number_does_not_hang_the_mission(
     """`next_moment` subtracts a float from an integer that none can hold."""
     late: JsonValue = [{"after_seconds": 10**400, "groups": ["finance"]}]
     rules: JsonValue = [{"group": "finance", "count": 1, "escalations": late}]
-    await ends(world, bench, monkeypatch, RefundMission, requirement={"rules": rules, "expires_seconds": 1})
+    assert await ends(world, bench, monkeypatch, RefundMission, requirement={"rules": rules, "expires_seconds": 1})
 
 
 async def test_same_proposal_for_two_commits_at_once_does_not_hang_the_mission(
     world: World, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The board takes it down twice."""
-    await ends(world, bench, monkeypatch, Two)
+    assert await ends(world, bench, monkeypatch, Two)
