@@ -15,6 +15,28 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import PayloadCodec
 
 SEALED = b"sayso/sealed"
+ENCRYPTED = b"binary/encrypted"
+"""Encoding of a payload that the codec encrypted."""
+KEY_ID = "encryption-key-id"
+
+
+def encrypted(event: HistoryEvent) -> bool:
+    """Whether some payload of *event* is encrypted."""
+    return any(payload.metadata.get("encoding") == ENCRYPTED for payload in _payloads(event))
+
+
+def key_id(events: Sequence[HistoryEvent]) -> str | None:
+    """Which key encrypted the first encrypted payload of *events*; None where there is none."""
+    for event in events:
+        for payload in _payloads(event):
+            if payload.metadata.get("encoding") == ENCRYPTED:
+                return payload.metadata.get(KEY_ID, b"").decode("utf-8", "replace")
+    return None
+
+
+def sealed(event: HistoryEvent) -> bool:
+    """Whether some payload of *event*, which was opened, could not be."""
+    return any(payload.metadata.get("encoding") in (SEALED, ENCRYPTED) for payload in _payloads(event))
 
 
 async def open_events(events: Sequence[HistoryEvent], codec: PayloadCodec | None) -> list[HistoryEvent]:

@@ -23,7 +23,6 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.converter import PayloadCodec
 from temporalio.worker import Interceptor, Worker
 
-from activities.case import idempotency_key
 from activities.commit import CommitActivities
 from activities.directories import FileDirectories
 from activities.freezes import ServerFreezes
@@ -117,7 +116,7 @@ class World:
 
     def paid(self, proposal: Proposal) -> list[LedgerRow]:
         """Refunds that were really paid for this one proposal, where payments knows its idempotency key."""
-        return [row for row in self.ledger() if row.idempotency_key == idempotency_key(proposal.action)]
+        return [row for row in self.ledger() if row.idempotency_key == proposal.action.idempotency_key]
 
     async def start(
         self,

@@ -35,7 +35,9 @@ class Profile(Written):
     decide_as: str | None = None
     """Whose key signs decisions when no `--as` is given."""
     state: Path | None = None
-    """Where the stack's gate remembers freezes."""
+    """Where the stack's gate remembers freezes, and keeps the bundles it ruled with."""
+    export_key: Path | None = None
+    """Private key of the exporter."""
 
 
 _CHOOSING = ("SAYSO_POLICIES", "SAYSO_KEY", "SAYSO_DATA")

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Unreachable
+from activities.exports import Sealer
 from approvals.display import visible
 from audit.errors import AuditError
 from audit.law import Law
@@ -36,6 +37,8 @@ class Desk:
     profile: profile.Profile
     law: Law
     client: Client
+    sealer: Sealer | None = None
+    """Encrypts what is written from the contents of encrypted histories; None where this machine has no key."""
 
 
 async def open_desk(data: Path | None) -> Desk:

@@ -122,15 +122,15 @@ def _counted(record: MissionRecord, digest: Digest, law: Law) -> dict[str, int]:
     return found[-1].approvals_this_hour if found else {}
 
 
-async def described(desk: Desk, mission_id: str) -> WorkflowExecutionDescription:
+async def described(desk: Desk, mission_id: str, run_id: str | None = None) -> WorkflowExecutionDescription:
     """
-    The latest run of *mission_id*.
+    The run *run_id* of *mission_id*, else its latest.
 
     Raises:
         WrongUse: There is none.
     """
     try:
-        return await desk.client.get_workflow_handle(mission_id).describe()
+        return await desk.client.get_workflow_handle(mission_id, run_id=run_id).describe()
     except RPCError as error:
         if missing(error):
             words = f"there is no mission `{visible(mission_id)}` on {desk.profile.address}, namespace {desk.profile.namespace}"

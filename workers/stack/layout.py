@@ -27,8 +27,9 @@ from workers.stack.ports import HOST, PURPOSES, Ports
 
 NAMESPACE = "default"
 GATE = "gate"
-SERVICES = {"read": "read-worker", "reason": "reason-worker"}
-"""The services that sign what they answer, by role."""
+EXPORT = "export"
+SERVICES = {"read": "read-worker", "reason": "reason-worker", EXPORT: "exporter"}
+"""The services that sign what they say, by role; exporting is no worker's."""
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+")
 _HEADER = "# Who is who. Public keys only; see `sayso keys new`. The private keys of the demo's people are in ../keys.\n"
 
@@ -87,6 +88,7 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
         start_as="olga",
         decide_as="sam",
         state=layout.state,
+        export_key=layout.service_key(EXPORT),
     )
     write_whole(layout.data / FILE, profile.model_dump_json(indent=2) + "\n", layout.data)
     return profile

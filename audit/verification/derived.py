@@ -1,0 +1,62 @@
+"""What an archive holds for people, rail and cards, against the history they follow from; and its policy bundles."""
+
+from __future__ import annotations
+
+from audit.errors import AuditError
+from audit.export import SEALED_SUFFIX, bundles_of, derived
+from audit.verification.material import Material
+from audit.verification.result import Found, fails, holds, missing
+
+_FOLDERS = ("rail.json", "cards/")
+
+
+def check_derived(material: Material) -> list[Found]:
+    """Whether rail and cards are what the history gives."""
+    there = {name: content for name, content in material.members.items() if name.startswith(_FOLDERS)}
+    if not there:
+        return [missing("rail", "rail and cards are not in the archive: whoever exported it could not read the contents")]
+    if material.sealed_events and any(name.endswith(SEALED_SUFFIX) for name in there):
+        return [missing("rail", "rail and cards are sealed")]
+    if material.hints is None:
+        return [fails("rail", "`keys.json`, which rail and cards were made with, cannot be read")]
+    try:
+        expected = derived(material.record, material.hints)
+        found = {name.removesuffix(SEALED_SUFFIX): _opened(name, content, material) for name, content in there.items()}
+    except AuditError as error:
+        return [missing("rail", str(error))]
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if not wrong:
+        return [holds("rail", f"the rail and {len(expected) // 2} cards are what the history gives")]
+    if material.manifest.sayso != material.version:
+        words = f"`{wrong[0]}` was made by sayso {material.manifest.sayso}, and this version tells it otherwise"
+        return [missing("rail", words)]
+    return [fails("rail", f"`{name}` is not what the history gives") for name in wrong]
+
+
+def _opened(name: str, content: bytes, material: Material) -> bytes | None:
+    if not name.endswith(SEALED_SUFFIX):
+        return content
+    if material.unseal is None:
+        return None
+    try:
+        return material.unseal(content, name.removesuffix(SEALED_SUFFIX))
+    except ValueError:
+        return None
+
+
+def check_policies(material: Material) -> list[Found]:
+    """Whether the policy bundles that gates named are here and load."""
+    found: list[Found] = []
+    named = {settlement.bundle for settlement in material.settlements.values()}
+    named |= {each.proposal.bundle for each in material.proposals.values()}
+    for name in sorted(named):
+        bundle = material.bundles.get(name)
+        if bundle is None:
+            found.append(missing("policies", f"policy bundle `{name[:12]}`, which a gate judged by, is not in the archive"))
+        elif isinstance(bundle, str):
+            found.append(missing("policies", bundle))
+    strange = sorted(
+        {name.split("/")[1] for name in material.members if name.startswith("policies/")} - set(bundles_of(material.record))
+    )
+    found += [fails("policies", f"policy bundle `{name[:12]}` is in the archive, and nothing names it") for name in strange]
+    return found or [holds("policies", f"{len(named)} policy bundles are those that the gates judged by")]
