@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from activities.errors import Absent, PlaceTrouble
+from activities.errors import PlaceTrouble
 from activities.places import Place, open_place
 from audit.archive import MAX_ARCHIVE
 from audit.index import ARCHIVES, Entry
@@ -74,8 +74,6 @@ class Bench:
             return Checked(None, asyncio.run(self._verifier.verify(read_file(job))))
         try:
             data = self._place.read(f"{ARCHIVES}/{job.entry.archive}", min(job.entry.bytes, MAX_ARCHIVE))
-        except Absent:
-            return Checked(None, None)
         except PlaceTrouble as error:
             return Checked(missing("archive", str(error)), None)
         found = check_archive(job.entry, data)

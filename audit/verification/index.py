@@ -38,6 +38,8 @@ class Catalog:
     """Names in the index that are no entry's."""
     archives: Mapping[str, int]
     """Bytes of what lies among the archives, by name."""
+    settled: frozenset[str]
+    """Those of them that lay there before the index was read: what came later may be listed later."""
     trust: Directory
     remembered: Head | None
 
@@ -65,7 +67,7 @@ class Catalog:
     @cached_property
     def unlisted(self) -> tuple[str, ...]:
         """What lies among the archives and is named by no entry."""
-        return tuple(sorted(self.archives.keys() - {entry.archive for entry in self.entries.values()}))
+        return tuple(sorted((self.archives.keys() & self.settled) - {entry.archive for entry in self.entries.values()}))
 
 
 def check_numbers(catalog: Catalog) -> list[Found]:
