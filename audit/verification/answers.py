@@ -13,7 +13,7 @@ from approvals.signed import Kind, Signed, opened
 from approvals.testimony import ASKED, SIGNATURE
 from audit.record import MAX_ANSWER, Completed
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 from audit.witnesses import witness_of
 
 _KINDS = {"propose": (Kind.PROPOSAL, Kind.REFUSAL), "settle": (Kind.SETTLEMENT,)}
@@ -30,7 +30,7 @@ def check_answers(material: Material) -> list[Found]:
         trouble = _trouble(done, material)
         if trouble is not None:
             found.append(trouble)
-    return found or [holds("answers", f"{count} answers of the gate are signed, for this run and over its trail")]
+    return found or [holds("answers", f"signed by a gate, for this run and over its trail: {of(count, 'answer')}")]
 
 
 def _trouble(done: Completed, material: Material) -> Found | None:
@@ -112,7 +112,7 @@ def check_witnesses(material: Material) -> list[Found]:
         count += 1
         if witness_of(done, material.record, material.trust) is None:
             found.append(_unwitnessed(done, material))
-    return found or [holds("witnesses", f"{count} reads and answers of models are signed by the workers that gave them")]
+    return found or [holds("witnesses", f"signed by the worker that gave it: {of(count, 'result')}")]
 
 
 def _unwitnessed(done: Completed, material: Material) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from audit.errors import AuditError
 from audit.export import SEALED_SUFFIX, bundles_of, derived
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 
 _FOLDERS = ("rail.json", "cards/")
 
@@ -26,7 +26,7 @@ def check_derived(material: Material) -> list[Found]:
         return [missing("rail", str(error))]
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if not wrong:
-        return [holds("rail", f"the rail and {len(expected) // 2} cards are what the history gives")]
+        return [holds("rail", f"what the history gives: the rail and {of(len(expected) // 2, 'card')}")]
     if material.manifest.sayso != material.version:
         words = f"`{wrong[0]}` was made by sayso {material.manifest.sayso}, and this version tells it otherwise"
         return [missing("rail", words)]
@@ -59,4 +59,4 @@ def check_policies(material: Material) -> list[Found]:
         {name.split("/")[1] for name in material.members if name.startswith("policies/")} - set(bundles_of(material.record))
     )
     found += [fails("policies", f"policy bundle `{name[:12]}` is in the archive, and nothing names it") for name in strange]
-    return found or [holds("policies", f"{len(named)} policy bundles are those that the gates judged by")]
+    return found or [holds("policies", f"what the gates judged by: {of(len(named), 'policy bundle')}")]

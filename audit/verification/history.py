@@ -7,7 +7,7 @@ from approvals.jws import take_apart
 from audit.errors import AuditError
 from audit.principals import principals_of, reset_trouble
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 
 
 def check_chain(material: Material) -> list[Found]:
@@ -23,7 +23,7 @@ def check_chain(material: Material) -> list[Found]:
     if len(found) != len(expected):
         words = f"the history has {len(found)} settled events, and {len(expected)} were exported"
         return [fails("chain", words, min(len(found), len(expected)) + 1)]
-    return [holds("chain", f"{len(found)} events are chained to `{found[-1][:12]}`")]
+    return [holds("chain", f"{of(len(found), 'event')}, chained to `{found[-1][:12]}`")]
 
 
 def check_run(material: Material) -> list[Found]:
@@ -65,7 +65,7 @@ def check_contents(material: Material) -> list[Found]:
     closed = sorted(material.sealed_events - signals)
     if not closed:
         strange = len(material.sealed_events & signals)
-        also = f"; {strange} signals cannot be opened, and count for nothing" if strange else ""
+        also = f"; {of(strange, 'signal')} cannot be opened, and count for nothing" if strange else ""
         return [holds("contents", f"all that workers recorded can be read{also}")]
-    words = f"{len(closed)} events are sealed: a key of the ring that encrypted them is needed to read their contents"
+    words = f"sealed: {of(len(closed), 'event')}; a key of the ring that encrypted them is needed to read their contents"
     return [missing("contents", words, closed[0])]
