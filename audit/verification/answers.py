@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import ValidationError
 
 from approvals.card import render
@@ -72,8 +74,9 @@ def _proposal(signed: Signed, done: Completed, material: Material) -> Found | No
         proposal = Proposal.model_validate(signed.body)
     except ValidationError:
         return fails("answers", "the gate signed a proposal that this version cannot read: update sayso", done.event_id)
-    if any(action.mission != material.record.started.mission for action in proposal.actions):
-        return fails("answers", "this proposal was made for another mission run", done.event_id)
+    strange = [action.mission for action in proposal.actions if not material.ours(action.mission)]
+    if strange:
+        return _foreign("proposal", all(map(material.taken_over, strange)), done)
     trouble = proposal.evidence.trouble(material.record.chain[: done.event_id - 1])
     if trouble is not None:
         return fails("answers", f"this proposal's evidence {trouble}", done.event_id)
@@ -82,13 +85,19 @@ def _proposal(signed: Signed, done: Completed, material: Material) -> Found | No
     return None
 
 
+def _foreign(what: str, taken_over: bool, done: Completed) -> Found:
+    if taken_over:
+        return missing("answers", f"this {what} was made for the run that this one repeats", done.event_id)
+    return fails("answers", f"this {what} was made for another mission run", done.event_id)
+
+
 def _settlement(signed: Signed, done: Completed, material: Material) -> Found | None:
     try:
         settlement = Settlement.model_validate(signed.body)
     except ValidationError:
         return fails("answers", "the gate signed a settlement that this version cannot read: update sayso", done.event_id)
-    if settlement.mission != material.record.started.mission:
-        return fails("answers", "this settlement is about another mission run", done.event_id)
+    if not material.ours(settlement.mission):
+        return _foreign("settlement", material.taken_over(settlement.mission), done)
     trouble = settlement.head.trouble(material.record.chain[: done.event_id - 1])
     if trouble is not None:
         return fails("answers", f"the head of this settlement {trouble}", done.event_id)
@@ -129,4 +138,8 @@ def _unwitnessed(done: Completed, material: Material) -> Found:
     if material.trust.holder(kid) is None:
         words = f"the result of `{done.activity}` is signed by `{kid}`, which is not a service you pin"
         return missing("witnesses", words, done.event_id)
+    if material.repeats and witness_of(done, replace(material.record, run_id=material.repeats), material.trust) is not None:
+        return missing(
+            "witnesses", f"the result of `{done.activity}` was signed in the run that this one repeats", done.event_id
+        )
     return fails("witnesses", f"the result of `{done.activity}` is not what `{kid}` signed", done.event_id)
