@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -178,16 +179,16 @@ class MissionRecord:
 
     def entries(self, kind: Kind) -> tuple[Entry, ...]:
         """What was recorded as a signed answer of *kind*, whoever recorded it."""
+        return tuple(entry for entry in self._answers if entry.signed.kind is kind)
+
+    @cached_property
+    def _answers(self) -> tuple[Entry, ...]:
         found = []
         for done in self.completed:
             if done.activity not in ("propose", "settle") or done.result_size > MAX_ANSWER:
                 continue
-            try:
-                signed = Signed.model_validate(done.result)
-            except ValidationError:
-                continue
-            if signed.kind is kind:
-                found.append(Entry(done.event_id, done.at, signed))
+            with suppress(ValidationError):
+                found.append(Entry(done.event_id, done.at, Signed.model_validate(done.result)))
         return tuple(found)
 
     def withdrawals(self, proposal: Digest) -> tuple[tuple[int, datetime], ...]:
