@@ -13,7 +13,8 @@ from approvals.proposal import Proposal
 from approvals.settlement import Settlement
 from approvals.signed import Kind, Signed, opened
 from approvals.testimony import ASKED, SIGNATURE
-from audit.record import MAX_ANSWER, Completed
+from audit.parts import MAX_ANSWER
+from audit.record import Completed
 from audit.verification.material import Material
 from audit.verification.result import Found, fails, holds, missing, of
 from audit.witnesses import witness_of

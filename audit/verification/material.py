@@ -27,8 +27,8 @@ from policies.canonical import Digest, parse
 from policies.directory import Directory
 from policies.errors import CanonicalError
 
-Open = Callable[[bytes, str], bytes]
-"""Decrypts a sealed member for its purpose; raises ValueError where it cannot."""
+Open = Callable[[bytes, str], bytes | None]
+"""Decrypts a sealed member for its purpose; None where it cannot."""
 NOBODY = Directory(groups=(), people={})
 """The trust of who pins no keys: then nothing that is signed can be told."""
 

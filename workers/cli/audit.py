@@ -14,7 +14,7 @@ from workers.errors import Refused, WrongUse
 if TYPE_CHECKING:
     from activities.exports import Exported
     from audit.verification.result import Verification
-    from policies.directory import Directory
+    from audit.verification.verify import Verifier
 
 EXIT_CODES = {"VERIFIED": 0, "FAILED": 1, "INCOMPLETE": 2}
 
@@ -137,10 +137,17 @@ def _written(out: Path, exported: Exported) -> Path:
     help="The keys and people you pin, in the form of directory.yaml. Without it nothing is better than INCOMPLETE.",
 )
 @click.option(
+    "--key-ring",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The key ring that opens encrypted contents; else SAYSO_KEY_RING. Without it they stay sealed: INCOMPLETE.",
+)
+@click.option(
     "--replay", is_flag=True, help="Also run the mission's code again over the history, and compare what it asks for."
 )
 @json_option
-def verify(archives: tuple[Path, ...], trust: Path | None, replay: bool, as_json: bool) -> None:
+def verify(archives: tuple[Path, ...], trust: Path | None, key_ring: Path | None, replay: bool, as_json: bool) -> None:
     """
     Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE.
 
@@ -149,9 +156,8 @@ def verify(archives: tuple[Path, ...], trust: Path | None, replay: bool, as_json
     """
     from workers.cli.audit_sheets import verification_text
 
-    pinned = _trust(trust)
     paths = _files(archives)
-    found = asyncio.run(_verified(paths, pinned, replay=replay))
+    found = asyncio.run(_verified(paths, verifier(trust, key_ring), replay=replay))
     pairs = list(zip(paths, found, strict=True))
     value = {"archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs]}
     emit(as_json, value, "\n\n".join(verification_text(path, verification) for path, verification in pairs))
@@ -159,25 +165,37 @@ def verify(archives: tuple[Path, ...], trust: Path | None, replay: bool, as_json
     click.get_current_context().exit(1 if 1 in codes else max(codes))
 
 
-async def _verified(paths: list[Path], trust: Directory | None, *, replay: bool) -> list[Verification]:
-    from audit.verification.verify import Verifier
-    from workers.archiving import ArchivedBundles, sayso_version
+async def _verified(paths: list[Path], verifying: Verifier, *, replay: bool) -> list[Verification]:
     from workers.replaying import replayed
 
-    codec, unseal = None, None
-    verifier = Verifier(trust, ArchivedBundles(), sayso_version(), codec, unseal)
     found = []
     for path in paths:
         data = _read(path)
-        verification = await verifier.verify(data)
-        found.append(await replayed(verification, data, codec) if replay else verification)
+        verification = await verifying.verify(data)
+        found.append(await replayed(verification, data, verifying.codec) if replay else verification)
     return found
 
 
-def _trust(path: Path | None) -> Directory | None:
-    from policies.load import load_trust
+def verifier(trust: Path | None, key_ring: Path | None) -> Verifier:
+    """
+    A verifier with the keys pinned in the file *trust*, and the key ring in the file *key_ring*, else SAYSO_KEY_RING.
 
-    return load_trust(path.expanduser()) if path is not None else None
+    Raises:
+        BundleError: The trust file is none.
+        WrongUse: The key ring is none.
+    """
+    import os
+
+    from audit.verification.verify import Verifier
+    from policies.load import load_trust
+    from workers.archiving import ArchivedBundles, opener, sayso_version
+    from workers.encryption import RingCodec
+    from workers.ring_files import ring_in_file, ring_of
+
+    pinned = load_trust(trust.expanduser()) if trust is not None else None
+    ring = ring_in_file(key_ring.expanduser()) if key_ring is not None else ring_of(os.environ)
+    codec = RingCodec(ring) if ring is not None else None
+    return Verifier(pinned, ArchivedBundles(), sayso_version(), codec, opener(ring) if ring is not None else None)
 
 
 def _files(given: tuple[Path, ...]) -> list[Path]:
