@@ -60,7 +60,7 @@ from workflows.use import Use
 
 SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
 PEOPLE = ("olga", "sam", "lena", "fay", "dora", "iris")
-SERVICES = ("mission-worker", "read-worker", "reason-worker")
+SERVICES = ("mission-worker", "read-worker", "reason-worker", "exporter")
 _T = TypeVar("_T")
 
 

@@ -50,8 +50,12 @@ class Terminal:
 
     async def __call__(self, *arguments: str) -> Answer:
         """`sayso *arguments` with this world's data directory."""
+        return await self.anywhere(*arguments, "--data", str(self.data))
+
+    async def anywhere(self, *arguments: str) -> Answer:
+        """`sayso *arguments` of a command that knows no stack."""
         self.capture.readouterr()
-        code = await asyncio.to_thread(run, [*arguments, "--data", str(self.data)])
+        code = await asyncio.to_thread(run, list(arguments))
         said = self.capture.readouterr()
         return Answer(code, said.out, said.err)
 
@@ -105,5 +109,6 @@ def _write_profile(world: World, root: Path) -> None:
         decide_as="sam",
         state=root / "state",
         key_ring=ring_file(root),
+        export_key=keys / "exporter.jwk",
     )
     (root / FILE).write_text(profile.model_dump_json())
