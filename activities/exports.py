@@ -37,7 +37,11 @@ class Bundles(Protocol):
 
 
 class Sealer(Protocol):
-    """What encrypts and decrypts members of an archive."""
+    """What encrypts members of an archive."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The keys it has."""
 
     def seal(self, data: bytes, purpose: str, key_id: str | None = None) -> bytes:
         """The same bytes the same way; with the named key, else the active one."""
@@ -112,6 +116,6 @@ class Exporter:
     def _seal(self, record: MissionRecord) -> Seal | None:
         """Seals with the key that the history was encrypted with first, so that a rotation changes no archive."""
         sealer, used = self._sealer, key_id(record.raw)
-        if sealer is None or used is None:
+        if sealer is None or used not in sealer.ids:
             return None
         return lambda data, purpose: sealer.seal(data, purpose, used)

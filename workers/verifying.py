@@ -19,9 +19,11 @@ from audit.index import ARCHIVES, Entry
 from audit.verification.index import check_archive
 from audit.verification.result import Found, Verification, missing
 from audit.verification.verify import Verifier
-from policies.directory import Directory
-from workers.archiving import ArchivedBundles, sayso_version
+from policies.load import load_trust
+from workers.archiving import ArchivedBundles, opener, sayso_version
+from workers.encryption import RingCodec
 from workers.errors import CommandError, Refused
+from workers.ring_files import ring_in_file, ring_of
 
 ALONE = 100
 """So few archives are verified in this process: starting others takes about as long."""
@@ -31,13 +33,25 @@ ALONE = 100
 class Recipe:
     """How a process makes its verifier: plain values, so that another process can have them."""
 
-    trust: Directory | None
+    trust: Path | None
+    """The file with the keys and people that are pinned."""
+    key_ring: Path | None = None
+    """The file with the key ring; else SAYSO_KEY_RING."""
     place: str | None = None
     """Where archives named by entries lie."""
 
     def verifier(self) -> Verifier:
-        """A verifier of this process."""
-        return Verifier(self.trust, ArchivedBundles(), sayso_version(), None, None)
+        """
+        A verifier of this process.
+
+        Raises:
+            BundleError: The trust file is none.
+            WrongUse: The key ring is none.
+        """
+        pinned = load_trust(self.trust.expanduser()) if self.trust is not None else None
+        ring = ring_in_file(self.key_ring.expanduser()) if self.key_ring is not None else ring_of(os.environ)
+        codec = RingCodec(ring) if ring is not None else None
+        return Verifier(pinned, ArchivedBundles(), sayso_version(), codec, opener(ring) if ring is not None else None)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import structlog
 
 from workers import logs
 from workers.connection import connect
+from workers.encryption import codec_for
 from workers.roles import GRACE, build
 from workers.settings import Role, Settings
 
@@ -27,7 +28,10 @@ async def run(roles: Collection[Role], settings: Settings) -> None:
         WrongUse, BundleError, SignatureError: A file that a role needs is not as it should be.
     """
     logs.set_up(settings.log_level)
-    client = await connect(settings.address, settings.namespace)
+    codec = codec_for(settings.ring, encrypts=settings.encrypts)
+    client = await connect(settings.address, settings.namespace, codec)
+    if not settings.encrypts:
+        _log.warning("encryption.off", roles=[str(role) for role in roles], namespace=settings.namespace)
     workers = [build(role, client, settings) for role in roles]
     # Until here a signal ends the process at once: nothing has begun that wants ending in order.
     stop = asyncio.Event()

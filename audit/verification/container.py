@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
 from audit.manifest import CHECKPOINT, Checkpoint, Manifest, checkpoint_of, exporter, misfits, sha256, written
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 from policies.directory import Directory
 
 
 def check_members(manifest: Manifest, members: Mapping[str, bytes]) -> list[Found]:
     """Whether the archive holds exactly what the manifest lists, byte for byte."""
     lines = misfits(manifest, members)
-    return [fails("members", line) for line in lines] or [holds("members", f"{len(manifest.members)} members are as listed")]
+    return [fails("members", line) for line in lines] or [holds("members", f"as listed: {of(len(manifest.members), 'member')}")]
 
 
 def check_checkpoint(manifest: Manifest, members: Mapping[str, bytes], trust: Directory) -> list[Found]:

@@ -14,7 +14,7 @@ from approvals.votes import Vote
 from audit.judgement import Judgement, Point, judge
 from audit.law import Law
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 from policies.canonical import Digest
 
 _BY_WORD_ALONE = frozenset({SettlementKind.NOT_SENT, SettlementKind.RECEIPT, SettlementKind.UNKNOWN})
@@ -33,7 +33,7 @@ def check_decisions(material: Material) -> list[Found]:
             found.append(missing("decisions", f"the decisions cannot be judged: {law}", event))
             continue
         found += _judged(event, settlement, law, material)
-    return found or [holds("decisions", f"{len(material.settlements)} settlements are what the decisions come to")]
+    return found or [holds("decisions", f"judged again, and the same: {of(len(material.settlements), 'settlement')}")]
 
 
 def _judged(event: int, settlement: Settlement, law: Law, material: Material) -> Iterator[Found]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
 from audit.errors import AuditError
-from audit.principals import principals_of, reset_trouble
+from audit.principals import principals_of
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 
 
 def check_chain(material: Material) -> list[Found]:
@@ -23,7 +23,7 @@ def check_chain(material: Material) -> list[Found]:
     if len(found) != len(expected):
         words = f"the history has {len(found)} settled events, and {len(expected)} were exported"
         return [fails("chain", words, min(len(found), len(expected)) + 1)]
-    return [holds("chain", f"{len(found)} events are chained to `{found[-1][:12]}`")]
+    return [holds("chain", f"{of(len(found), 'event')}, chained to `{found[-1][:12]}`")]
 
 
 def check_run(material: Material) -> list[Found]:
@@ -32,10 +32,11 @@ def check_run(material: Material) -> list[Found]:
     attributes = record.raw[0].workflow_execution_started_event_attributes
     if record.started.mission != mission or attributes.workflow_id not in ("", mission.mission_id):
         return [fails("run", "the history is of another mission than the manifest names", 1)]
-    if attributes.original_execution_run_id not in ("", mission.run_id) and reset_trouble(record) is None:
-        return [fails("run", "the history is of another run than the manifest names", 1)]
     if record.closed != material.manifest.closed:
         return [fails("run", "the manifest tells another end of the run than the history", record.head)]
+    if material.repeats is not None:
+        words = f"this run repeats run `{material.repeats}`: what it took over was said in that one, and it commits nothing"
+        return [missing("run", words, 1)]
     if not record.closed:
         return [missing("run", f"the run was still open at event {record.head}: what came after is not here", record.head)]
     return [holds("run", f"the run ended at event {record.head}", record.head)]
@@ -65,7 +66,7 @@ def check_contents(material: Material) -> list[Found]:
     closed = sorted(material.sealed_events - signals)
     if not closed:
         strange = len(material.sealed_events & signals)
-        also = f"; {strange} signals cannot be opened, and count for nothing" if strange else ""
+        also = f"; {of(strange, 'signal')} cannot be opened, and count for nothing" if strange else ""
         return [holds("contents", f"all that workers recorded can be read{also}")]
-    words = f"{len(closed)} events are sealed: a key of the ring that encrypted them is needed to read their contents"
+    words = f"sealed: {of(len(closed), 'event')}; a key of the ring that encrypted them is needed to read their contents"
     return [missing("contents", words, closed[0])]

@@ -16,7 +16,7 @@ from workers.errors import WrongUse
 if TYPE_CHECKING:
     from activities.exports import Exported
     from audit.verification.result import Verification
-    from policies.directory import Directory
+    from workers.verifying import Recipe
 
 EXIT_CODES = {"VERIFIED": 0, "FAILED": 1, "INCOMPLETE": 2}
 
@@ -143,12 +143,25 @@ audit.add_command(archive)
     help="The keys and people you pin, in the form of directory.yaml. Without it nothing is better than INCOMPLETE.",
 )
 @click.option(
+    "--key-ring",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The key ring that opens encrypted contents; else SAYSO_KEY_RING. Without it they stay sealed: INCOMPLETE.",
+)
+@click.option(
     "--replay", is_flag=True, help="Also run the mission's code again over the history, and compare what it asks for."
 )
 @index_options
 @json_option
 def verify(
-    archives: tuple[Path, ...], trust: Path | None, replay: bool, as_json: bool, place: str | None, **about: Any
+    archives: tuple[Path, ...],
+    trust: Path | None,
+    key_ring: Path | None,
+    replay: bool,
+    as_json: bool,
+    place: str | None,
+    **about: Any,
 ) -> None:
     """
     Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE. With `--index`, prove that
@@ -158,16 +171,17 @@ def verify(
     FAILED, else with 2.
     """
     from workers.cli.audit_sheets import verification_text
+    from workers.verifying import Recipe
 
-    pinned = _trust(trust)
+    recipe = Recipe(trust, key_ring, place)
     if place is not None:
         if archives or replay:
             raise WrongUse("`--index` verifies all that an index lists: leave out archives and `--replay`")
-        click.get_current_context().exit(verify_index(pinned, as_json, place=place, **about))
+        click.get_current_context().exit(verify_index(recipe, as_json, **about))
     if not archives:
         raise WrongUse("name archives to verify, a directory with some, or a place with `--index`")
     paths = _files(archives)
-    found = _verified(paths, pinned, replay=replay)
+    found = _verified(paths, recipe, replay=replay)
     pairs = list(zip(paths, found, strict=True))
     value = {"archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs]}
     emit(as_json, value, "\n\n".join(verification_text(path, verification) for path, verification in pairs))
@@ -175,20 +189,15 @@ def verify(
     click.get_current_context().exit(1 if 1 in codes else max(codes))
 
 
-def _verified(paths: list[Path], trust: Directory | None, *, replay: bool) -> list[Verification]:
+def _verified(paths: list[Path], recipe: Recipe, *, replay: bool) -> list[Verification]:
     from workers.replaying import replayed
-    from workers.verifying import Recipe, check_all, read_file
+    from workers.verifying import check_all, read_file
 
-    found = [checked.verification for checked in check_all(paths, Recipe(trust)) if checked.verification is not None]
+    found = [checked.verification for checked in check_all(paths, recipe) if checked.verification is not None]
     if not replay:
         return found
-    return [asyncio.run(replayed(each, read_file(path), None)) for each, path in zip(found, paths, strict=True)]
-
-
-def _trust(path: Path | None) -> Directory | None:
-    from policies.load import load_trust
-
-    return load_trust(path.expanduser()) if path is not None else None
+    codec = recipe.verifier().codec
+    return [asyncio.run(replayed(each, read_file(path), codec)) for each, path in zip(found, paths, strict=True)]
 
 
 def _files(given: tuple[Path, ...]) -> list[Path]:

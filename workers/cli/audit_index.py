@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from audit.verification.index import Catalog
     from audit.verification.result import Found
     from policies.directory import Directory
-    from workers.verifying import Checked
+    from workers.verifying import Checked, Recipe
 
 _Options = Callable[..., Any]
 
@@ -42,9 +42,7 @@ def index_options(command: _Options) -> _Options:
     return command
 
 
-def verify_index(
-    trust: Directory | None, as_json: bool, *, place: str, head: str | None, remember: Path | None, index_only: bool
-) -> int:
+def verify_index(recipe: Recipe, as_json: bool, *, head: str | None, remember: Path | None, index_only: bool) -> int:
     """Verifies, prints, remembers, and returns the exit code."""
     from activities.errors import PlaceTrouble
     from audit.verification.index import worth_remembering
@@ -54,31 +52,29 @@ def verify_index(
     if head is not None and remember is not None:
         raise WrongUse("`--remember` names a file with the head: leave out `--head`")
     try:
-        catalog, findings, checked = _checked(place, trust, _head(head, remember), deep=not index_only)
+        catalog, findings, checked = _checked(recipe, _head(head, remember), deep=not index_only)
     except PlaceTrouble as error:
         raise Refused(str(error)) from error
     verdict = verdict_of(findings)
     verdicts = [each.verification.verdict for each in checked if each.verification is not None]
     if remember is not None and worth_remembering(findings):
         _keep(remember, catalog.head)
-    emit(as_json, _value(catalog, findings, checked), index_text(place, catalog, findings, checked))
+    emit(as_json, _value(catalog, findings, checked), index_text(recipe.place or "", catalog, findings, checked))
     worst = {verdict, *verdicts}
     return 1 if Verdict.FAILED in worst else 2 if Verdict.INCOMPLETE in worst else 0
 
 
-def _checked(
-    named: str, trust: Directory | None, remembered: Head | None, *, deep: bool
-) -> tuple[Catalog, list[Found], list[Checked]]:
+def _checked(recipe: Recipe, remembered: Head | None, *, deep: bool) -> tuple[Catalog, list[Found], list[Checked]]:
     from activities.places import open_place
     from audit.verification.index import check_index
     from audit.verification.result import Result, holds
-    from workers.verifying import Listed, Recipe, check_all
+    from workers.verifying import Listed, check_all
 
-    place = open_place(named)
-    catalog = _catalog(place, trust, remembered)
+    place = open_place(recipe.place or "")
+    catalog = _catalog(place, recipe.verifier().trust, remembered)
     findings = check_index(catalog)
     jobs = [Listed(entry, deep) for entry in catalog.entries.values() if entry.archive in catalog.archives]
-    checked = list(check_all(jobs, Recipe(trust, named)))
+    checked = list(check_all(jobs, recipe))
     bad = [each.found for each in checked if each.found is not None and each.found.result is not Result.HOLDS]
     findings += bad or [holds("archive", f"{len(checked)} archives are those that were listed")]
     return catalog, findings + _unlisted(place, catalog), checked
