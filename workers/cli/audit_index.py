@@ -73,7 +73,7 @@ def _checked(recipe: Recipe, remembered: Head | None, *, deep: bool) -> tuple[Ca
     place = open_place(recipe.place or "")
     catalog = _catalog(place, recipe.verifier().trust, remembered)
     findings = check_index(catalog)
-    jobs = [Listed(entry, deep) for entry in catalog.entries.values() if entry.archive in catalog.archives]
+    jobs = [Listed(entry, deep) for entry in catalog.entries.values() if catalog.archives.get(entry.archive) == entry.bytes]
     checked = list(check_all(jobs, recipe))
     bad = [each.found for each in checked if each.found is not None and each.found.result is not Result.HOLDS]
     findings += bad or [holds("archive", f"{len(checked)} archives are those that were listed")]
