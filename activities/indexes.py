@@ -92,6 +92,9 @@ class Index:
             PlaceTrouble: The place cannot be written.
             ArchiveError: The run cannot be listed.
         """
+        self.catch_up()
+        if self.listed(exported.record.run_id) is not None:
+            return None
         name, digest, size = self._put(exported)
         record, number = exported.record, self.top + 1
         for _ in range(MOST_TRIES):
@@ -129,7 +132,12 @@ class Index:
                 return name, sha256(data), len(data)
         digest = sha256(exported.data)
         name = index.archive_name(exported.name, digest)
-        self.place.create(f"{ARCHIVES}/{name}", exported.data)
+        try:
+            self.place.create(f"{ARCHIVES}/{name}", exported.data)
+        except Taken:
+            # Another archiver made the very same in the same second.
+            if self.place.read(f"{ARCHIVES}/{name}", MAX_ARCHIVE) != exported.data:
+                raise
         self._archives[name] = len(exported.data)
         return name, digest, len(exported.data)
 
