@@ -31,8 +31,8 @@ from audit.verification.result import Result
 from policies.canonical import Digest
 from policies.directory import Directory
 
-MOST_TRIES = 1000
-"""So many other archivers may come first, one after another, before something else must be wrong."""
+MOST_TRIES = 100_000
+"""So many numbers may be taken, by other archivers or by whoever fills the place, before it is given up for now."""
 
 
 @dataclass
@@ -50,6 +50,8 @@ class Index:
     _listed: dict[str, Entry] = field(default_factory=dict)
     _last: Digest = START
     _archives: dict[str, int] = field(default_factory=dict)
+    _free: int = 1
+    """No number before it can be given."""
 
     @property
     def head(self) -> Head:
@@ -75,7 +77,7 @@ class Index:
         names = self.place.sizes(INDEX)
         self._archives = self.place.sizes(ARCHIVES)
         known = {entry.number: entry for entry in self._listed.values()}
-        self._listed, self._last, self.top, self.strange = {}, START, 0, {}
+        self._listed, self._last, self.top, self._free, self.strange = {}, START, 0, 1, {}
         for number in sorted(filter(None, map(index.number_of, names))):
             self._take(number, known.get(number))
 
@@ -96,7 +98,7 @@ class Index:
         if self.listed(exported.record.run_id) is not None:
             return None
         name, digest, size = self._put(exported)
-        record, number = exported.record, self.top + 1
+        record, number = exported.record, max(self.top + 1, self._free)
         for _ in range(MOST_TRIES):
             if self.listed(record.run_id) is not None:
                 return None
@@ -116,7 +118,7 @@ class Index:
             except Taken:
                 self._take(number, None)
                 # Whatever lies there, nobody can list anything under this number again.
-                number = max(self.top, number) + 1
+                number = self._free = max(self.top, number) + 1
                 continue
             self._believe(entry)
             return entry
@@ -147,7 +149,7 @@ class Index:
             data = self.place.read(f"{ARCHIVES}/{name}", MAX_ARCHIVE)
             members, wanted = archive.unpack(data), archive.unpack(exported.data)
             listed = read(members[MANIFEST])
-        except (Absent, ArchiveError, KeyError):
+        except (PlaceTrouble, ArchiveError, KeyError):
             return None
         same = members.keys() == wanted.keys() and members[MANIFEST] == wanted[MANIFEST]
         good = same and all(found.result is Result.HOLDS for found in check_checkpoint(listed, members, self.directory()))
@@ -160,7 +162,10 @@ class Index:
             entry = known or self._read(number)
         except Absent:
             return False
-        except SignatureError as error:
+        except (SignatureError, PlaceTrouble) as error:
+            if isinstance(error, PlaceTrouble):
+                # Where the place answers, it is this entry alone that somebody made unreadable.
+                self.place.sizes(INDEX)
             self.strange[number] = str(error)
             return False
         if entry.previous != self._last:

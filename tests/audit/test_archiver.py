@@ -35,9 +35,11 @@ from activities.places import Place, open_place
 from approvals.freeze import FREEZE
 from approvals.jws import Signer
 from audit.errors import UnknownEventError
-from audit.index import ARCHIVES, INDEX, Entry, line_of
+from audit.index import ARCHIVES, INDEX, Entry, entry_name, line_of
+from audit.manifest import sha256
 from tests.audit.deadly_archiver import POINTS
 from tests.audit.placing import Verify, write
+from tests.audit.stories import ARCHIVES as RECORDED
 from tests.e2e.conftest import ATTRIBUTES, BIN
 from tests.examples.enterprise import ROOT, running_enterprise
 from tests.world import World, make_world, until
@@ -406,6 +408,32 @@ async def test_entry_that_a_stranger_wrote_keeps_no_mission_out(house: House, tm
     done = await house.archiver(str(place)).round()
     assert len(done.archived) == len(await house.runs())
     assert {entry.number for entry in done.archived} == {n + len(done.archived) for n in range(1, len(done.archived) + 1)}
+
+
+async def test_numbers_that_somebody_filled_are_passed_over(house: House, tmp_path: Path) -> None:
+    """Junk, nothing, too much and a folder, where the next entries belong: the archiver goes on after them."""
+    place = tmp_path / "place"
+    for number, junk in enumerate((b"junk", b"", b"x" * 20_000), start=1):
+        write(place / entry_name(number), junk)
+    (place / entry_name(4)).mkdir()
+    work = house.archiver(str(place))
+    done = await work.round()
+    assert [entry.number for entry in done.archived] == [5 + number for number in range(len(await house.runs()))]
+    again = await house.archiver(str(place)).round()
+    assert (again.archived, again.waiting, again.head) == ((), (), done.head)
+
+
+@pytest.mark.promise("G9")
+async def test_decoys_under_a_missions_name_keep_it_out_of_nothing(house: House, tmp_path: Path) -> None:
+    """Somebody puts a folder, junk, and another mission's archive where an unlisted archive of each could lie."""
+    place, theirs = tmp_path / "place", (RECORDED / "refunded.sayso").read_bytes()
+    for run in await ClosedRuns(house.client).since(BEGINNING):
+        (place / ARCHIVES / f"{run.mission_id}.{run.run_id}.{'0' * 16}.sayso").mkdir(parents=True)
+        write(place / ARCHIVES / f"{run.mission_id}.{run.run_id}.{'1' * 16}.sayso", b"junk")
+        write(place / ARCHIVES / f"{run.mission_id}.{run.run_id}.{sha256(theirs)[:16]}.sayso", theirs)
+    done = await house.archiver(str(place)).round()
+    assert (len(done.archived), done.waiting) == (len(await house.runs()), ())
+    assert sha256(theirs) not in {entry.sha256 for entry in done.archived}
 
 
 async def test_mission_whose_archive_was_deleted_is_archived_again_while_the_server_has_it(

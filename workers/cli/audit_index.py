@@ -81,7 +81,7 @@ def _checked(recipe: Recipe, remembered: Head | None, *, deep: bool) -> tuple[Ca
 
 
 def _catalog(place: Place, trust: Directory | None, remembered: Head | None) -> Catalog:
-    from activities.errors import Absent
+    from activities.errors import Absent, PlaceTrouble
     from audit.index import ARCHIVES, INDEX, MAX_ENTRY, entry_name, number_of
     from audit.verification.index import Catalog
     from audit.verification.material import NOBODY
@@ -98,11 +98,14 @@ def _catalog(place: Place, trust: Directory | None, remembered: Head | None) -> 
                 texts[number] = place.read(entry_name(number), MAX_ENTRY) if size <= MAX_ENTRY else b""
             except Absent:
                 continue
+            except PlaceTrouble:
+                texts[number] = b""
     strangers = sorted(name for name in names if number_of(name) is None)
     return Catalog(texts, strangers, archives, frozenset(before), trust or NOBODY, remembered)
 
 
 def _unlisted(place: Place, catalog: Catalog) -> list[Found]:
+    from activities.errors import PlaceTrouble
     from audit.archive import MAX_ARCHIVE
     from audit.index import ARCHIVES
     from audit.verification.index import MOST, check_unlisted
@@ -113,7 +116,10 @@ def _unlisted(place: Place, catalog: Catalog) -> list[Found]:
         if catalog.archives[name] > MAX_ARCHIVE:
             found.append(fails("unlisted", f"`{name}` is too large for an archive, and no entry lists it"))
             continue
-        found.append(check_unlisted(name, place.read(f"{ARCHIVES}/{name}", MAX_ARCHIVE), catalog))
+        try:
+            found.append(check_unlisted(name, place.read(f"{ARCHIVES}/{name}", MAX_ARCHIVE), catalog))
+        except PlaceTrouble as error:
+            found.append(fails("unlisted", f"`{name}` is no archive that can be read, and no entry lists it: {error}"))
     more = len(catalog.unlisted) - MOST
     return [*found, missing("unlisted", f"and {more} more that no entry lists")] if more > 0 else found
 
