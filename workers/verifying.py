@@ -67,6 +67,8 @@ class Listed:
 class Checked:
     """What was found about one archive."""
 
+    name: str
+    """Of its file."""
     found: Found | None
     """Against its entry; None where there is none."""
     verification: Verification | None
@@ -85,13 +87,13 @@ class Bench:
     def check(self, job: Job) -> Checked:
         """Raises Refused: a file that was named cannot be read."""
         if isinstance(job, Path):
-            return Checked(None, asyncio.run(self._verifier.verify(read_file(job))))
+            return Checked(job.name, None, asyncio.run(self._verifier.verify(read_file(job))))
         try:
             data = self._place.read(f"{ARCHIVES}/{job.entry.archive}", min(job.entry.bytes, MAX_ARCHIVE))
         except PlaceTrouble as error:
-            return Checked(missing("archive", str(error)), None)
+            return Checked(job.entry.archive, missing("archive", str(error)), None)
         found = check_archive(job.entry, data)
-        return Checked(found, asyncio.run(self._verifier.verify(data)) if job.deep else None)
+        return Checked(job.entry.archive, found, asyncio.run(self._verifier.verify(data)) if job.deep else None)
 
     @cached_property
     def _place(self) -> Place:

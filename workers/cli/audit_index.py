@@ -153,7 +153,9 @@ def _keep(path: Path, head: Head) -> None:
 def _value(catalog: Catalog, findings: list[Found], checked: list[Checked]) -> dict[str, Any]:
     from audit.verification.result import verdict_of
 
-    archives = [each.verification.model_dump(mode="json") for each in checked if each.verification is not None]
+    archives = [
+        {"archive": each.name, **each.verification.model_dump(mode="json")} for each in checked if each.verification is not None
+    ]
     return {
         "verdict": verdict_of(findings),
         "entries": len(catalog.entries),
