@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 from temporalio.converter import DataConverter, PayloadCodec
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
 from audit.payloads import SEALED
@@ -48,16 +49,28 @@ def converter(codec: PayloadCodec | None = None) -> DataConverter:
     )
 
 
-async def connect(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:
+async def connect(
+    address: str,
+    namespace: str,
+    codec: PayloadCodec | None = None,
+    *,
+    plugins: Sequence[Plugin] = (),
+    runtime: Runtime | None = None,
+) -> Client:
     """
     A connected client.
+
+    Args:
+        plugins: Reach the client, its workers and a replayer that is given them.
+        runtime: Of the SDK's core; else its default.
 
     Raises:
         CannotReach: No Temporal server answers at *address*.
     """
     try:
-        return await asyncio.wait_for(
-            Client.connect(address, namespace=namespace, data_converter=converter(codec)), CONNECT_SECONDS
+        connecting = Client.connect(
+            address, namespace=namespace, data_converter=converter(codec), plugins=plugins, runtime=runtime
         )
+        return await asyncio.wait_for(connecting, CONNECT_SECONDS)
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise CannotReach(f"no Temporal server answers at {address}: run `sayso up`, or set TEMPORAL_ADDRESS") from error

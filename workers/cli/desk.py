@@ -20,6 +20,7 @@ from policies.load import load as load_bundle
 from workers import profile
 from workers.connection import connect
 from workers.errors import CannotReach, CommandError, Refused, WrongUse
+from workers.telemetry.begin import begin
 
 AT_ONCE = 8
 """So many histories are asked for at the same time."""
@@ -49,7 +50,8 @@ async def open_desk(data: Path | None) -> Desk:
     found = profile.load(profile.data_directory(data))
     # The bundle is read in a thread while the connection is made.
     bundle, client = await asyncio.gather(
-        asyncio.to_thread(load_bundle, found.policies), connect(found.address, found.namespace)
+        asyncio.to_thread(load_bundle, found.policies),
+        connect(found.address, found.namespace, plugins=begin("sayso-cli").plugins),
     )
     return Desk(found, Law(bundle, bundle.directory), client)
 
