@@ -10,6 +10,7 @@ not to.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from typing import Any
 
@@ -19,6 +20,7 @@ from policies.routes import NO_ROUTES, Routes
 
 RULES = "sayso-rules/refund"
 CALL_SECONDS = 120.0
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 MAX_TOKENS = 1_000_000_000
 
 
@@ -41,6 +43,9 @@ class LiteLLMModels:
         self._routes = routes
         litellm.suppress_debug_info = True
         litellm.telemetry = False
+        for name in _LOGGERS:
+            # Its own handler would print past the process's log whatever it is told, prompts included.
+            logging.getLogger(name).handlers.clear()
         # Neither the environment nor anybody's default lets litellm tell others what is asked and answered.
         litellm.callbacks, litellm.success_callback, litellm.failure_callback = [], [], []
         litellm.input_callback, litellm._async_success_callback, litellm._async_failure_callback = [], [], []

@@ -50,9 +50,9 @@ def with_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDic
 
 def without_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Takes from a line of a library what may be a value."""
-    record = event.get("_record")
+    record, args = event.get("_record"), event.pop("positional_args", ())
     if isinstance(record, LogRecord) and record.name.partition(".")[0] != OURS:
-        event["event"] = _told(record)
+        event["event"] = _told(record, args)
     return event
 
 
@@ -86,13 +86,12 @@ def _of_temporal(record: LogRecord) -> dict[str, str]:
     return {name: value for name, value in ids.items() if isinstance(value, str)}
 
 
-def _told(record: LogRecord) -> str:
+def _told(record: LogRecord, given: object) -> str:
     if not record.name.startswith(_READ):
         return f"a line of {record.name} at {record.filename}:{record.lineno}, told at debug only"
-    args = record.args if isinstance(record.args, tuple) else ()
-    text = str(record.msg)
+    args, text = given if isinstance(given, tuple) else (), str(record.msg)
     if args and all(isinstance(arg, int | float) or (isinstance(arg, str) and _PLAIN.fullmatch(arg)) for arg in args):
-        text = record.getMessage()
+        text = text % args
     return _VALUES.split(text, maxsplit=1)[0].strip()[:MAX_TEXT]
 
 

@@ -37,8 +37,13 @@ def set_up(level: str) -> None:
         _renderer(),
     ]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=chain, foreign_pre_chain=[*_SHARED, *told]))
+    lines = structlog.stdlib.ProcessorFormatter(
+        processors=chain, foreign_pre_chain=[*_SHARED, *told], pass_foreign_args=not everything
+    )
+    handler.setFormatter(lines)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # A line that cannot be put together would be printed with all its values.
+    logging.raiseExceptions = everything
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Both would repeat in the text what stands beside it.
