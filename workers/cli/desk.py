@@ -51,7 +51,7 @@ async def open_desk(data: Path | None) -> Desk:
     # The bundle is read in a thread while the connection is made.
     bundle, client = await asyncio.gather(
         asyncio.to_thread(load_bundle, found.policies),
-        connect(found.address, found.namespace, plugins=begin("sayso-cli").plugins),
+        connect(found.address, found.namespace, plugins=begin("sayso-cli", command=True).plugins),
     )
     return Desk(found, Law(bundle, bundle.directory), client)
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
-
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
 from temporalio.client import Client, Plugin
 from temporalio.plugin import SimplePlugin
 
@@ -15,7 +11,6 @@ from activities.ports import Histories, Tools, Uses
 from activities.reason import Models
 from audit.law import Law
 from policies.bundle import Bundle
-from workers.telemetry import tracing
 from workers.telemetry.choice import Choice
 from workers.telemetry.instruments import Instruments
 from workers.telemetry.measured_activities import MeasuredActivities
@@ -24,8 +19,7 @@ from workers.telemetry.measured_model import MeasuredModels, RoutedModels
 from workers.telemetry.measured_tools import MeasuredTools
 from workers.telemetry.off import Telemetry
 from workers.telemetry.pending import Pending
-
-END_SECONDS = 2.0
+from workers.telemetry.tracing import Traced, resource, within
 
 
 class Measuring(Telemetry):
@@ -37,7 +31,6 @@ class Measuring(Telemetry):
             WrongUse: The Prometheus page's port is taken.
         """
         self._choice = choice
-        resource = Resource.create({} if _named() else {"service.name": service})
         self._page = None
         readers: list[MetricReader] = []
         if choice.listen is not None:
@@ -47,14 +40,14 @@ class Measuring(Telemetry):
             readers.append(self._page.reader)
         if choice.metrics:
             readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
-        self._instruments = Instruments(readers, resource)
-        self._tracing = tracing.set_up(resource) if choice.traces else None
+        self._instruments = Instruments(readers, resource(service))
+        self._traced = Traced(service) if choice.traces else None
         self._pending: Pending | None = None
 
     @property
     def plugins(self) -> list[Plugin]:
         """Temporal's own plugin and ours."""
-        traced = tracing.plugins() if self._tracing is not None else []
+        traced = self._traced.plugins if self._traced is not None else []
         return [*traced, SimplePlugin("sayso.measures", interceptors=[MeasuredActivities(self._instruments)])]
 
     def tools(self, inner: Tools) -> Tools:
@@ -90,17 +83,11 @@ class Measuring(Telemetry):
 
     def end(self) -> None:
         """Sends what is left; a collector that does not answer holds nobody up for longer than two seconds."""
-        ending = threading.Thread(target=self._end, daemon=True)
-        ending.start()
-        ending.join(END_SECONDS)
+        within(self._end)
 
     def _end(self) -> None:
-        if self._tracing is not None:
-            self._tracing.force_flush()
+        if self._traced is not None:
+            self._traced.flush()
         self._instruments.end()
         if self._page is not None:
             self._page.close()
-
-
-def _named() -> bool:
-    return bool(os.environ.get("OTEL_SERVICE_NAME") or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
