@@ -43,12 +43,18 @@ def chain(events: Sequence[HistoryEvent]) -> tuple[Digest, ...]:
     for index, event in enumerate(events):
         if event.event_id != index + 1:
             raise NotAMissionError(f"event {index + 1} is missing from the history")
-        link = hashlib.sha256(link + hashlib.sha256(_stable(event)).digest()).digest()
+        link = hashlib.sha256(link + hashlib.sha256(stable(event).SerializeToString(deterministic=True)).digest()).digest()
         digests.append(Digest(link.hex()))
     return tuple(digests)
 
 
-def _stable(event: HistoryEvent) -> bytes:
+def stable(event: HistoryEvent) -> HistoryEvent:
+    """
+    A copy of *event* without what a server may change.
+
+    Raises:
+        UnknownEventError: It has fields this version does not know.
+    """
     size = event.ByteSize()
     copy = HistoryEvent()
     copy.CopyFrom(event)
@@ -58,4 +64,4 @@ def _stable(event: HistoryEvent) -> bytes:
     copy.ClearField("task_id")
     copy.ClearField("version")
     copy.ClearField("worker_may_ignore")
-    return copy.SerializeToString(deterministic=True)
+    return copy

@@ -17,6 +17,7 @@ from approvals import start
 from audit.answers import Answers
 from audit.events import alone, shown, told
 from audit.observation import Observation, ObservationKind
+from audit.payloads import SEALED_WORDS, sealed
 from audit.principals import principals_of, reset_trouble
 from audit.proven import entered, places, proposed, settlements
 from audit.record import MissionRecord, when
@@ -68,6 +69,17 @@ class _Reader:
         """The observation of *event*; None where it is folded."""
         if event.event_type in FOLDED:
             return None
+        told = self._told(event)
+        if told is None or SEALED_WORDS in told.what or not self._sealed(event):
+            return told
+        return told.model_copy(update={"what": f"{told.what}; {SEALED_WORDS}"})
+
+    def _sealed(self, event: HistoryEvent) -> bool:
+        """Whether something of *event*, or of what it answers, could not be opened."""
+        done = self._done.get(event.event_id)
+        return sealed(event) or (done is not None and sealed(self._record.opened[done.scheduled_event - 1]))
+
+    def _told(self, event: HistoryEvent) -> Observation | None:
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
                 return _started(event, self._record, self._directory)

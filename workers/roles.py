@@ -115,11 +115,14 @@ def _commit(client: Client, settings: Settings, telemetry: Telemetry) -> Content
     from activities.uses import ServerUses
     from activities.workloads import ServerWorkloads
     from policies.load import load
+    from workers.shelving import shelve
     from workflows.freeze import Freeze
     from workflows.use import Use
 
     root = _given(settings.policies)
     bundle, signer = load(root), _signer(_given(settings.gate_key_file))
+    if settings.state is not None:
+        shelve(root, bundle.digest, settings.state)
     ports = Ports(
         histories=telemetry.histories(ServerHistories(client), bundle),
         uses=telemetry.uses(ServerUses(client)),

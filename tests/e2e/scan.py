@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_SECRET = frozenset({"d", "client_secret"})
+_PUBLIC = frozenset({"x", "kid", "resource", "url"})
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -33,11 +36,21 @@ def _forms(text: str) -> Iterable[bytes]:
 
 
 def secrets_of(data: Path) -> dict[str, str]:
-    """The private keys and client secrets in the data directory of a stack."""
-    found = {}
-    for path in (*data.glob("keys/*.jwk"), *data.glob("secrets/*")):
-        held = json.loads(path.read_text())
-        for name in ("d", "client_secret"):
-            if isinstance(held, dict) and isinstance(held.get(name), str):
-                found[f"{path.name} {name}"] = held[name]
+    """The private keys, client secrets, tokens and payload keys in the data directory of a stack."""
+    found: dict[str, str] = {}
+    for path in (*data.glob("keys/*"), *data.glob("secrets/*")):
+        text = path.read_text()
+        try:
+            held = _strings(json.loads(text))
+        except ValueError:
+            held = {"": text.strip()}
+        found |= {f"{path.name} {name}".strip(): value for name, value in held.items()}
     return found
+
+
+def _strings(held: object, under: str = "") -> dict[str, str]:
+    """By its place, whatever in *held* is a secret: private halves, and text too long and odd to be a name."""
+    if isinstance(held, dict):
+        return {name: text for key, value in held.items() for name, text in _strings(value, str(key)).items()}
+    secret = isinstance(held, str) and (under in _SECRET or (len(held) >= 32 and under not in _PUBLIC))
+    return {under: str(held)} if secret else {}

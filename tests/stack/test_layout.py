@@ -18,7 +18,7 @@ from workers.stack.keyfiles import read_key
 from workers.stack.layout import SERVICES, Layout, prepare
 from workers.stack.ports import Ports, choose
 
-PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006)
+PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006, codec=20007)
 
 
 @pytest.fixture

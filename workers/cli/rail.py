@@ -52,7 +52,8 @@ async def _read(data: Path | None, mission: str) -> _Read:
         record = await record_of(desk, description.id, description.run_id)
         observations = observations_of(record, desk.law.directory)
         approvers = workloads(decided(record, desk.law.directory))
-        return description.run_id, observations, troubles(description, datetime.now(UTC)), approvers
+        found = await troubles(description, desk.codec, datetime.now(UTC))
+        return description.run_id, observations, found, approvers
 
 
 def as_text(observations: tuple[Observation, ...], troubles: list[Trouble], approvers: tuple[Workload, ...] = ()) -> str:

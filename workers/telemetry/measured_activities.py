@@ -151,7 +151,7 @@ def _links(votes: Iterable[Vote], watch: Watch) -> list[SpanContext]:
         return []
     found = list[SpanContext]()
     for vote in votes:
-        event = watch.record.raw[vote.event_id - 1] if vote.event_id <= len(watch.record.raw) else None
+        event = watch.record.opened[vote.event_id - 1] if vote.event_id <= len(watch.record.opened) else None
         fields = event.workflow_execution_signaled_event_attributes.header.fields if event is not None else {}
         parent = traceparent(fields)
         if parent is not None:

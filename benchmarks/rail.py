@@ -1,0 +1,58 @@
+"""
+`python -m benchmarks.rail`: how long the rail of a mission of 1,000 events takes, from events as the server gives them.
+
+The mission is made beforehand, by the gate itself. What is timed is the projection and its check of every signature: once with
+every signature verified anew, as one command does it, and once with those remembered that the process verified before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from approvals import jws
+from audit.rail import rail
+from benchmarks.long_mission import long_mission
+from tests.fakes.bench import Bench
+from tests.fakes.kit import Kit
+
+ROUNDS = 15
+
+
+def main() -> None:
+    """Prints one JSON object with every figure."""
+    figures: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "cores": os.cpu_count()}
+    with tempfile.TemporaryDirectory(prefix="sayso-bench-") as directory:
+        bench = asyncio.run(long_mission(Kit.make(Path(directory))))
+    events = bench.mission
+    figures["events"] = len(events.events)
+    kinds = Counter(str(observation.kind) for observation in rail(events.record(), bench.law.directory))
+    figures["observations"] = dict(sorted(kinds.items()))
+    figures["rail_ms"] = _timed(bench, forget=True)
+    figures["rail_again_ms"] = _timed(bench, forget=False)
+    print(json.dumps(figures, indent=2))
+
+
+def _timed(bench: Bench, *, forget: bool) -> dict[str, float]:
+    """Milliseconds of the rail over a new record, with every signature verified anew where *forget*."""
+    taken = []
+    for _ in range(ROUNDS):
+        record = bench.mission.record()
+        if forget:
+            jws._made.cache_clear()
+        began = time.perf_counter()
+        rail(record, bench.law.directory)
+        taken.append((time.perf_counter() - began) * 1000)
+    return {"median": round(statistics.median(taken), 1), "max": round(max(taken), 1), "rounds": ROUNDS}
+
+
+if __name__ == "__main__":
+    main()
