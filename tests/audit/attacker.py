@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -105,10 +106,8 @@ def _chain(events: Sequence[HistoryEvent]) -> tuple[Digest, ...]:
     """The chain over *events*, whatever their ids and fields are."""
     link, found = hashlib.sha256(b"sayso:evidence:v1\n").digest(), []
     for event in events:
-        try:
+        with suppress(AuditError):
             event = stable(event)
-        except AuditError:
-            pass
         link = hashlib.sha256(link + hashlib.sha256(event.SerializeToString(deterministic=True)).digest()).digest()
         found.append(Digest(link.hex()))
     return tuple(found)

@@ -55,7 +55,9 @@ def structural(events: Sequence[Event]) -> Iterator[Mutant]:
             first = _told(whole)
             if first is not None and first != index:
                 moved = [*whole[:position], whole[first], *whole[position:]]
-                yield Mutant("insert a copy of a signal", position + 1, (), renumbered(moved, position + 1, 1, since=position + 1))
+                yield Mutant(
+                    "insert a copy of a signal", position + 1, (), renumbered(moved, position + 1, 1, since=position + 1)
+                )
 
 
 def edits(events: Sequence[Event]) -> Iterator[Mutant]:

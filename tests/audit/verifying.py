@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from temporalio.converter import PayloadCodec
 
-from audit.verification.result import Result, Verification
 from audit.verification.material import Open
+from audit.verification.result import Result, Verification
 from audit.verification.verify import Verifier
 from policies.directory import Directory
 from tests.audit.codec import KEYS, TestCodec
