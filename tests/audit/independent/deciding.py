@@ -345,5 +345,3 @@ def within(allowed: Body, value: Any, arguments: Body, path: str) -> bool:
 def is_number(value: Any) -> bool:
     """Whether it is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-

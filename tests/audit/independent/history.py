@@ -223,4 +223,3 @@ def value_of(data: bytes | None) -> Any:
 def only(payloads: Any) -> Any:
     """The one value; SEALED where there is not exactly one."""
     return value_of(data_of(payloads[0])) if len(payloads) == 1 else SEALED
-

@@ -217,9 +217,10 @@ class Archive:
 
     def _standing(self, signed: Body, kind: str) -> str | None:
         try:
-            return opened(signed, kind, self.trust) and None
+            opened(signed, kind, self.trust)
         except Unreadable:
             return MISSING if self._kid(signed["jws"], self.trust.gates.get) is False else FAILS
+        return None
 
     def _in_place(self, done: Done, kind: str) -> bool:
         body, before = done.result["body"], self.run_.before(done.id)
@@ -378,7 +379,9 @@ class Archive:
         """The gate said how each item ended."""
         told = [body for _, body in self.settled]
         over = {body["proposal"] for body in told if body["kind"] in FINAL}
-        waits = [body["kind"] == "pending" or (body["kind"] == "not_sent" and body["retry_seconds"] is not None) for body in told]
+        waits = [
+            body["kind"] == "pending" or (body["kind"] == "not_sent" and body["retry_seconds"] is not None) for body in told
+        ]
         closed = {(body["proposal"], body["item"]) for body, open_ in zip(told, waits, strict=True) if not open_}
         closed |= {(paper[0]["proposal"], paper[0]["item"]) for paper in self.papers}
         for name, (event, body) in self.proposals.items():
@@ -404,5 +407,3 @@ def idempotent(bundle: Mapping[str, bytes], operation: str) -> bool:
         return bool(found.get("idempotency"))
     except (yaml.YAMLError, KeyError, TypeError):
         return False
-
-
