@@ -23,7 +23,7 @@ def main() -> int:
         sys.stdout.write(f"{verdict} {path.name}\n")
         for finding in findings:
             if finding.result != HOLDS:
-                sys.stdout.write(f"  {finding.result} {finding.check}: {ascii(finding.words)} (event {finding.event})\n")
+                sys.stdout.write(f"  {finding.result} {finding.check}: {finding.words!a} (event {finding.event})\n")
     return 1 if "FAILED" in verdicts else 2 if "INCOMPLETE" in verdicts else 0
 
 

@@ -354,7 +354,7 @@ class Archive:
         action = actions(self.proposals[name][1])[number]
         about = {"operation": action["operation"], "arguments": action["arguments"]}
         where = {part: self.mission[part] for part in ("namespace", "mission_id", "first_execution_run_id")}
-        names = "mission step integration endpoint operation contract arguments".split()
+        names = ["mission", "step", "integration", "endpoint", "operation", "contract", "arguments"]
         whole = digest("action", {part: action[part] for part in names})
         expected = (whole, digest("idempotency", {**where, "step": action["step"], **about}))
         if (claim["action"], claim["idempotency_key"]) != expected:
