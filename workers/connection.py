@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 from temporalio.common import HeaderCodecBehavior
 from temporalio.converter import DataConverter, PayloadCodec
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
 from audit.payloads import PLAIN, seal
@@ -53,16 +54,34 @@ def converter(codec: PayloadCodec | None = None) -> DataConverter:
     )
 
 
-async def connect(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:
+async def connect(
+    address: str,
+    namespace: str,
+    codec: PayloadCodec | None = None,
+    *,
+    plugins: Sequence[Plugin] = (),
+    runtime: Runtime | None = None,
+) -> Client:
     """
     A connected client.
+
+    Args:
+        plugins: Reach the client, its workers and a replayer that is given them.
+        runtime: Of the SDK's core; else its default.
 
     Raises:
         CannotReach: No Temporal server answers at *address*.
     """
     # Headers too: whoever puts something there for the next worker means that worker, and not the server.
     headers = HeaderCodecBehavior.NO_CODEC if codec is None else HeaderCodecBehavior.CODEC
-    connecting = Client.connect(address, namespace=namespace, data_converter=converter(codec), header_codec_behavior=headers)
+    connecting = Client.connect(
+        address,
+        namespace=namespace,
+        data_converter=converter(codec),
+        header_codec_behavior=headers,
+        plugins=plugins,
+        runtime=runtime,
+    )
     try:
         return await asyncio.wait_for(connecting, CONNECT_SECONDS)
     except (RuntimeError, RPCError, TimeoutError) as error:

@@ -13,6 +13,9 @@ Settings of a worker process, read once from its environment.
 | `SAYSO_GATE_KEY_FILE`    | commit                 | private JWK of the gate                                              |
 | `SAYSO_SIGNING_KEY_FILE` | read, reason, optional | private JWK of the service; without it, its answers show as claims   |
 | `SAYSO_STATE`            | commit, optional       | where the gate remembers freezes; else it does so until it ends      |
+| `OTEL_*`                 | all, optional          | OpenTelemetry's own variables; see docs/telemetry.md                 |
+| `SAYSO_METRICS_LISTEN`   | all, optional          | `host:port` of a Prometheus page; else there is none                 |
+| `SAYSO_PENDING_SECONDS`  | commit, optional       | how often the queue is read for the metrics; else 15                 |
 | `SAYSO_MODEL`            | reason, optional       | litellm model name; else the bundle's routes, else plain rules        |
 
 Secrets stay in files: no value here is one, so a message may quote it. The key ring's reference is the exception: somebody

@@ -66,7 +66,7 @@ STORIES: dict[str, Story] = {
     "deleted-use": _incomplete("somebody deleted the use before the export", "uses"),
     "theirs": _incomplete(
         "a whole house of the attacker's: own gate, own people, own exporter",
-        *("checkpoint", "start", "witnesses", "answers"),
+        *("checkpoint", "start", "witnesses", "answers", "rail"),
     ),
 }
 """By name: `archives/NAME.sayso`."""

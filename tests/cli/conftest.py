@@ -98,7 +98,7 @@ def _write_profile(world: World, root: Path) -> None:
     keys = root / "keys"
     keys.mkdir()
     for who, signer in world.signers.items():
-        (keys / f"{who}.jwk").write_text(json.dumps(signer.to_jwk()))
+        (root if who == "exporter" else keys).joinpath(f"{who}.jwk").write_text(json.dumps(signer.to_jwk()))
     address = world.client.service_client.config.target_host
     profile = Profile(
         address=address,
@@ -109,6 +109,6 @@ def _write_profile(world: World, root: Path) -> None:
         decide_as="sam",
         state=root / "state",
         key_ring=ring_file(root),
-        export_key=keys / "exporter.jwk",
+        export_key=root / "exporter.jwk",
     )
     (root / FILE).write_text(profile.model_dump_json())

@@ -25,6 +25,7 @@ from workers.connection import connect
 from workers.encryption import RingCodec, codec_for
 from workers.errors import CannotReach, CommandError, Refused, WrongUse
 from workers.ring_files import OFF, SWITCH, VARIABLE, encrypts, ring_in_file, ring_of
+from workers.telemetry.begin import begin
 
 AT_ONCE = 8
 """So many histories are asked for at the same time."""
@@ -75,7 +76,8 @@ async def open_desk(data: Path | None) -> Desk:
     codec = codec_here(found)
     # The bundle is read in a thread while the connection is made.
     bundle, client = await asyncio.gather(
-        asyncio.to_thread(load_bundle, found.policies), connect(found.address, found.namespace, codec)
+        asyncio.to_thread(load_bundle, found.policies),
+        connect(found.address, found.namespace, codec, plugins=begin("sayso-cli", command=True).plugins),
     )
     return Desk(found, Law(bundle, bundle.directory), client, codec.ring if codec is not None else None)
 

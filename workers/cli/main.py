@@ -79,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     if "temporalio" not in sys.modules:
         sys.exit(code)
+    telemetry = sys.modules.get("workers.telemetry.begin")
+    if telemetry is not None:
+        telemetry.end()
     # The SDK's threads may still be on their way out, and Python aborts when it meets them while it takes itself apart.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

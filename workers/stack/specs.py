@@ -23,6 +23,7 @@ from workers.stack.layout import EXPORT, NAMESPACE, SERVICES, Layout
 from workers.stack.model_environment import for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
+from workers.stack.telemetry_environment import for_telemetry
 
 TEMPORAL = "temporal"
 CODEC = "codec"
@@ -172,6 +173,7 @@ def _worker(
         own[SWITCH] = OFF
     if "SAYSO_LOG_LEVEL" in environment:
         own["SAYSO_LOG_LEVEL"] = environment["SAYSO_LOG_LEVEL"]
+    own |= for_telemetry(environment, role)
     if role in (Role.READ, Role.COMMIT):
         own |= {"SAYSO_POLICIES": str(layout.policies), "SAYSO_CLIENT_FILE": str(layout.client(role))}
     if role in SERVICES and layout.service_key(role).exists():
