@@ -69,9 +69,10 @@ async def open_desk(data: Path | None) -> Desk:
         CannotReach: No Temporal server.
     """
     found = profile.load(profile.data_directory(data))
+    codec = codec_here(found)
     # The bundle is read in a thread while the connection is made.
     bundle, client = await asyncio.gather(
-        asyncio.to_thread(load_bundle, found.policies), connect(found.address, found.namespace, codec_here(found))
+        asyncio.to_thread(load_bundle, found.policies), connect(found.address, found.namespace, codec)
     )
     return Desk(found, Law(bundle, bundle.directory), client)
 
