@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from workers.log_errors import told
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -15,14 +17,17 @@ _SHARED: list[structlog.typing.Processor] = [
 
 
 def set_up(level: str) -> None:
-    """Sends structlog and the standard library's loggers to stderr from *level* on."""
+    """
+    Sends structlog and the standard library's loggers to stderr from *level* on. Only `debug` tells errors in all their words,
+    which may quote what a mission reads or asks for.
+    """
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     chain: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
+        structlog.processors.format_exc_info if level == "debug" else structlog.processors.ExceptionRenderer(told),
         renderer,
     ]
     handler = logging.StreamHandler(sys.stderr)

@@ -141,7 +141,7 @@ def test_ring_of_missions_that_are_there_is_never_replaced(layout: Layout) -> No
     layout.database.touch()
     for encryption in ("on", "off"):
         with pytest.raises(WrongUse, match=r"`.*key-ring.json` is gone, .*: put it back"):
-            prepare(layout, PORTS, encryption)  # type: ignore[arg-type]
+            prepare(layout, PORTS, encryption)
     assert not layout.key_ring.exists()
     layout.key_ring.write_bytes(kept)
     layout.key_ring.chmod(0o600)
