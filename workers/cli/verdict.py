@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import JsonValue
 from temporalio.client import WorkflowExecutionDescription, WorkflowFailureError, WorkflowHandle
 from temporalio.converter import PayloadCodec
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from approvals.display import visible, visible_json
 from approvals.proposal import proposal_id
 from approvals.queue import named, waits
+from audit.payloads import SEALED_WORDS
 from policies.canonical import Digest
 from workers.cli.trouble import troubles
 from workers.errors import Refused
@@ -42,6 +43,8 @@ async def watched(handle: WorkflowHandle[Any, Any], codec: PayloadCodec | None, 
         verdict: JsonValue = await ending
     except WorkflowFailureError as error:
         raise Refused(f"mission `{visible(handle.id)}` ended without a verdict: {visible(_innermost(error))}") from error
+    except ApplicationError as error:
+        raise Refused(f"mission `{visible(handle.id)}` ended, and what it ended with is {SEALED_WORDS}") from error
     except asyncio.CancelledError:
         say(f"the mission goes on without you: `sayso rail {visible(handle.id)}` shows it")
         raise
