@@ -39,13 +39,33 @@ def chain(events: Sequence[HistoryEvent]) -> tuple[Digest, ...]:
         UnknownEventError: An event has fields this version does not know.
         NotAMissionError: An event is missing or out of order.
     """
-    link, digests = _START, list[Digest]()
-    for index, event in enumerate(events):
-        if event.event_id != index + 1:
-            raise NotAMissionError(f"event {index + 1} is missing from the history")
-        link = hashlib.sha256(link + hashlib.sha256(_stable(event)).digest()).digest()
-        digests.append(Digest(link.hex()))
+    digests = list[Digest]()
+    for event in events:
+        lengthen(digests, event)
     return tuple(digests)
+
+
+def lengthen(digests: list[Digest], event: HistoryEvent) -> None:
+    """
+    Adds the digest of the trail through *event*, which comes next after those of *digests*.
+
+    Raises:
+        UnknownEventError: It has fields this version does not know.
+        NotAMissionError: It is not the next event.
+    """
+    if event.event_id != len(digests) + 1:
+        raise NotAMissionError(f"event {len(digests) + 1} is missing from the history")
+    before = bytes.fromhex(digests[-1]) if digests else _START
+    digests.append(Digest(hashlib.sha256(before + hashlib.sha256(_stable(event)).digest()).hexdigest()))
+
+
+def holds_unknown(event: HistoryEvent) -> bool:
+    """Whether *event*, as stored, has fields this version does not know."""
+    try:
+        _stable(event)
+    except UnknownEventError:
+        return True
+    return False
 
 
 def _stable(event: HistoryEvent) -> bytes:
