@@ -20,13 +20,14 @@ from audit.errors import NotAMissionError, UnknownEventError
 from policies.canonical import Digest
 
 _START = hashlib.sha256(b"sayso:evidence:v1\n").digest()
-_TRANSIENT = {EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED}
+TRANSIENT = frozenset({EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED})
+"""At the end of a live history, the server may still replace these."""
 
 
 def settled_events(events: Sequence[HistoryEvent]) -> Sequence[HistoryEvent]:
     """*events* without the transient tail."""
     end = len(events)
-    while end > 0 and events[end - 1].event_type in _TRANSIENT:
+    while end > 0 and events[end - 1].event_type in TRANSIENT:
         end -= 1
     return events[:end]
 

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from pydantic import JsonValue
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Unreachable
 from activities.histories import ServerHistories
@@ -122,18 +122,19 @@ def _counted(record: MissionRecord, digest: Digest, law: Law) -> dict[str, int]:
     return found[-1].approvals_this_hour if found else {}
 
 
-async def described(desk: Desk, mission_id: str) -> WorkflowExecutionDescription:
+async def described(desk: Desk, mission_id: str, run_id: str | None = None) -> WorkflowExecutionDescription:
     """
-    The latest run of *mission_id*.
+    The run *run_id* of *mission_id*; the latest where none is named.
 
     Raises:
         WrongUse: There is none.
     """
     try:
-        return await desk.client.get_workflow_handle(mission_id).describe()
+        return await desk.client.get_workflow_handle(mission_id, run_id=run_id).describe()
     except RPCError as error:
-        if missing(error):
-            words = f"there is no mission `{visible(mission_id)}` on {desk.profile.address}, namespace {desk.profile.namespace}"
+        if missing(error) or (run_id is not None and error.status is RPCStatusCode.INVALID_ARGUMENT):
+            which = f"mission `{visible(mission_id)}`" + (f" with a run `{visible(run_id)}`" if run_id else "")
+            words = f"there is no {which} on {desk.profile.address}, namespace {desk.profile.namespace}"
             raise WrongUse(f"{words}: `sayso queue` lists what waits") from error
         raise
 
