@@ -36,6 +36,12 @@ from policies.directory import Directory
 
 READINGS: Mapping[int, Reading] = {**events.READINGS, **neighbours.READINGS, **upkeep.READINGS}
 """Of events that are read without any other."""
+_SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+_SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+_TAKEN_UP = EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED
+_UNWANTED = EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED
+_DONE = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+_LISTED = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
 
 
 def rail(record: MissionRecord, directory: Directory) -> tuple[Observation, ...]:
@@ -127,19 +133,18 @@ class Rail:
             record = MissionRecord(*self._where, raw=(stored,), opened=(event,))
             self._run = _Run.of(record, self._directory)
             return self._run.start
-        match event.event_type:
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-                return self._signal(event, self._run)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                return self._labour.ask(event, self._run.known)
-            case EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
-                found = notice(event, self._run.known, self._run.owner)
-                return found or Folded(event.event_id, FOLDED[event.event_type])
-        if event.event_type in ACTIVITIES:
+        kind = int(event.event_type)
+        if kind == _SIGNALED:
+            return self._signal(event, self._run)
+        if kind == _SCHEDULED:
+            return self._labour.ask(event, self._run.known)
+        if kind in ACTIVITIES:
             return self._work(event, self._run)
-        if event.event_type in FOLDED:
-            return Folded(event.event_id, FOLDED[event.event_type])
-        return READINGS.get(event.event_type, itself)(event)
+        if kind == _LISTED:
+            return notice(event, self._run.known, self._run.owner) or Folded(event.event_id, FOLDED[kind])
+        if kind in FOLDED:
+            return Folded(event.event_id, FOLDED[kind])
+        return READINGS.get(kind, itself)(event)
 
     def _signal(self, event: HistoryEvent, run: _Run) -> Observation:
         self._heard[event.event_id] = event
@@ -155,10 +160,10 @@ class Rail:
             # No server writes of an activity that was never asked for, or that ended before.
             self._trail.distrust()
             return _unproven(event)
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+        if event.event_type == _TAKEN_UP:
             self._labour.begin(event, asked)
             return Folded(event.event_id, FOLDED[event.event_type])
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED:
+        if event.event_type == _UNWANTED:
             return self._labour.cancel(event, asked)
         return self._end(event, asked, run)
 
@@ -167,7 +172,7 @@ class Rail:
         beginning = self._entries[asked - 1]
         if isinstance(beginning, Observation) and withdraws(order) is None and not {*beginning.marks} - {Mark.SEALED}:
             self._entries[asked - 1] = Folded(asked, ENDED, event.event_id)
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+        if event.event_type == _DONE:
             done = completed_in(event, order)
             entry = answer_in(done)
             if entry is not None:
@@ -200,7 +205,7 @@ def _unproven(event: HistoryEvent) -> Observation:
     """An event of a history that no server writes: what it says for itself, and nothing that rests on another."""
     if attributes_of(event) is not None:
         return itself(event)
-    if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+    if event.event_type == _SIGNALED:
         signal = event.workflow_execution_signaled_event_attributes
         words = f"signal {signal.signal_name} with {listed(values(signal.input)) or 'nothing'}"
         return sent(event, ObservationKind.EVENT, words, signal.identity)
