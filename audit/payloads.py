@@ -9,6 +9,7 @@ encrypted; in the copies they stand where they belong.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -27,6 +28,8 @@ KEY_ID = "encryption-key-id"
 """Metadata of an encrypted payload that names its key."""
 PLAIN = frozenset({b"json/plain", b"json/protobuf", b"binary/plain", b"binary/protobuf", b"binary/null"})
 """Encodings that no codec writes: a marker's header is the SDK's own, and what came before encryption was switched on."""
+_ENCODING = re.compile(rb"\n\x08encoding\x12(.)", re.DOTALL)
+"""How a payload's metadata names its encoding on the wire: key, then the value's length."""
 SEALED_WORDS = "sealed: this machine has no key for it"
 
 _M = TypeVar("_M", bound=Message)
@@ -78,11 +81,17 @@ def seal(payload: Payload) -> Payload:
 
 
 def sealed(message: Message) -> bool:
-    """Whether anything below *message*, whose payloads were opened, could not be."""
-    # The search of bytes is a hundred times faster than the walk, and nearly always says no.
-    if SEALED not in message.SerializeToString():
+    """Whether a payload below *message*, which was opened, is still closed: sealed, or in an encoding nobody here reads."""
+    # The search of bytes is a hundred times faster than the walk, and nearly always says no; text may look like a payload.
+    data = message.SerializeToString()
+    if all(data[found.end() : found.end() + found[1][0]] in PLAIN for found in _ENCODING.finditer(data)):
         return False
-    return any(isinstance(part, Payload) and part.metadata.get("encoding") == SEALED for part in _parts(message))
+    return any(isinstance(part, Payload) and _closed(part) for part in _parts(message))
+
+
+def _closed(payload: Payload) -> bool:
+    encoding = payload.metadata.get("encoding")
+    return encoding is not None and encoding not in PLAIN
 
 
 def _encrypted(event: HistoryEvent) -> Payload | None:

@@ -2,7 +2,8 @@
 `python -m benchmarks.rail`: how long the rail of a mission of 1,000 events takes, from events as the server gives them.
 
 The mission is made beforehand, by the gate itself. What is timed is the projection and its check of every signature: once with
-every signature verified anew, as one command does it, and once with those remembered that the process verified before.
+every signature verified anew, as one command does it, and once with those remembered that the process verified before. Then
+the same events one by one, as `--follow` takes them in: all of them, and the last tenth against the first.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from approvals import jws
-from audit.rail import rail
+from audit.rail import Rail, rail
 from benchmarks.long_mission import long_mission
 from tests.fakes.bench import Bench
 from tests.fakes.kit import Kit
@@ -38,6 +39,7 @@ def main() -> None:
     figures["observations"] = dict(sorted(kinds.items()))
     figures["rail_ms"] = _timed(bench, forget=True)
     figures["rail_again_ms"] = _timed(bench, forget=False)
+    figures["followed_event_by_event_ms"] = _followed(bench)
     print(json.dumps(figures, indent=2))
 
 
@@ -52,6 +54,20 @@ def _timed(bench: Bench, *, forget: bool) -> dict[str, float]:
         rail(record, bench.law.directory)
         taken.append((time.perf_counter() - began) * 1000)
     return {"median": round(statistics.median(taken), 1), "max": round(max(taken), 1), "rounds": ROUNDS}
+
+
+def _followed(bench: Bench) -> dict[str, float]:
+    """Milliseconds of a rail that takes every event in by itself; it must not grow with what came before."""
+    jws._made.cache_clear()
+    record, taken = bench.mission.record(), list[float]()
+    following = Rail(record.namespace, record.mission_id, record.run_id, bench.law.directory)
+    for pair in zip(record.raw, record.opened, strict=True):
+        began = time.perf_counter()
+        following.extend([pair])
+        taken.append((time.perf_counter() - began) * 1000)
+    tenth = len(taken) // 10
+    figures = {"all": sum(taken), "first_tenth": sum(taken[:tenth]), "last_tenth": sum(taken[-tenth:]), "slowest": max(taken)}
+    return {name: round(value, 1) for name, value in figures.items()}
 
 
 if __name__ == "__main__":

@@ -80,7 +80,9 @@ def parse(text: bytes | str) -> JsonValue:
     if len(text) > 8 * MAX_BYTES:
         raise CanonicalError("$", "is too large to read")
     try:
-        value: JsonValue = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        # As `json.loads` does it, which makes a new decoder each time it is given hooks.
+        decoded = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
+        value: JsonValue = _READER.decode(decoded)
     except (ValueError, RecursionError) as error:
         raise CanonicalError("$", f"is not JSON ({error})") from error
     return value
@@ -102,6 +104,7 @@ def _no_constant(name: str) -> None:
     raise CanonicalError("$", f"holds {name}, which JSON does not know")
 
 
+_READER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 _WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 _ASTRAL = re.compile(rb"[\xf0-\xff]")
 """In UTF-8, the first byte of what is beyond U+FFFF: RFC 8785 sorts such keys otherwise than Python does."""
@@ -136,8 +139,17 @@ def _plain(value: object, depth: int) -> bool:
     if kind is int:
         return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]
     if kind is dict:
-        return all(type(key) is str and _plain(item, depth + 1) for key, item in value.items())  # type: ignore[attr-defined]
-    return kind is list and all(_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]
+        # Loops, not `all`: this runs for every value of everything that is digested.
+        for key, item in value.items():  # type: ignore[attr-defined]  # noqa: SIM110
+            if type(key) is not str or not _plain(item, depth + 1):
+                return False
+        return True
+    if kind is not list:
+        return False
+    for item in value:  # type: ignore[attr-defined]  # noqa: SIM110
+        if not _plain(item, depth + 1):
+            return False
+    return True
 
 
 def _check(value: object, path: str, depth: int) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from pydantic import JsonValue
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Unreachable
 from activities.histories import ServerHistories
@@ -133,8 +133,9 @@ async def described(desk: Desk, mission_id: str, run_id: str | None = None) -> W
     try:
         return await desk.client.get_workflow_handle(mission_id, run_id=run_id).describe()
     except RPCError as error:
-        if missing(error):
-            words = f"there is no mission `{visible(mission_id)}` on {desk.profile.address}, namespace {desk.profile.namespace}"
+        if missing(error) or (run_id is not None and error.status is RPCStatusCode.INVALID_ARGUMENT):
+            which = f"mission `{visible(mission_id)}`" + (f" with a run `{visible(run_id)}`" if run_id else "")
+            words = f"there is no {which} on {desk.profile.address}, namespace {desk.profile.namespace}"
             raise WrongUse(f"{words}: `sayso queue` lists what waits") from error
         raise
 
