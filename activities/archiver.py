@@ -10,11 +10,9 @@ Source: docs/archiver.md
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-import structlog
 
 from activities.closed import BEGINNING, Closed, ClosedRuns
 from activities.errors import ActivityError, Gone, PlaceTrouble, Unreachable
@@ -25,15 +23,16 @@ from audit.errors import AuditError
 from audit.index import Entry, Head, moment
 from policies.errors import PolicyError
 
-_log = structlog.stdlib.get_logger("sayso.archiver")
 OVERLAP = timedelta(minutes=10)
 """Visibility may list a run late: each round asks again for so much before the newest run it has seen."""
 SWEEP = timedelta(hours=1)
 """So often everything the server still has is asked for, and everything in the place looked at."""
-MOST_TOLD = 20
-"""So many entries or runs are named in the log at a time; the count is of all."""
 PATIENCE = timedelta(minutes=10)
 """So long a mission that closed waits for the uses in it to end: an outcome may still be on its way."""
+
+
+def _nobody(_entry: Entry, _head: Head) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,11 @@ class Round:
     head: Head
     retention: timedelta | None
     at: datetime
+    strange: Mapping[int, str] = field(default_factory=dict)
+    """Entries of the index that count for nothing, with why."""
+    silent_since: datetime | None = None
+    """At a first round: when the newest entry was made, if that is longer ago than retention. What closed after it and was
+    deleted before now is gone; whether there was any, nobody can know."""
 
     @property
     def oldest(self) -> timedelta | None:
@@ -72,7 +76,13 @@ class Round:
 class Archiver:
     """Archives the runs of one namespace into one place. One task uses it."""
 
-    def __init__(self, runs: ClosedRuns, exporter: Exporter, index: Index, clock: Clock) -> None:
+    def __init__(
+        self, runs: ClosedRuns, exporter: Exporter, index: Index, clock: Clock, heard: Callable[[Entry, Head], None] = _nobody
+    ) -> None:
+        """
+        Args:
+            heard: Told of each new entry as soon as it is there, with what the index came to.
+        """
         self._runs = runs
         self._exporter = exporter
         self._index = index
@@ -81,6 +91,7 @@ class Archiver:
         self._newest = BEGINNING
         self._retention: timedelta | None = None
         self._waiting: dict[str, Closed] = {}
+        self._heard = heard
 
     async def round(self, stop: Callable[[], bool] = lambda: False) -> Round:
         """
@@ -93,7 +104,9 @@ class Archiver:
             Unreachable: The server does not answer; PlaceTrouble: the place cannot be read or written.
             PolicyError: The directory of who signs exports cannot be read.
         """
+        first = self._swept is None
         await self._list()
+        silent_since = self._silent_since() if first else None
         archived, waiting = [], []
         for run in sorted(self._waiting.values(), key=lambda run: (run.at, run.run_id)):
             if self._index.listed(run.run_id) is not None:
@@ -108,7 +121,8 @@ class Archiver:
             del self._waiting[run.run_id]
             if done is not None:
                 archived.append(done)
-        return Round(tuple(archived), tuple(waiting), self._index.head, self._retention, self._clock())
+        strange = dict(self._index.strange)
+        return Round(tuple(archived), tuple(waiting), self._index.head, self._retention, self._clock(), strange, silent_since)
 
     async def _list(self) -> None:
         """Notes what may have to be archived. Nothing that was noted is dropped but by a look at everything."""
@@ -117,7 +131,6 @@ class Archiver:
         if sweep:
             self._index.refresh()
             self._retention = await self._runs.retention()
-            self._tell(now)
         else:
             self._index.catch_up()
         found = await self._runs.since(BEGINNING if sweep else max(self._newest - OVERLAP, BEGINNING))
@@ -146,8 +159,7 @@ class Archiver:
         except Exception as error:  # a history is a stranger's text: whatever one does, the others are archived
             return Waiting(run, f"{type(error).__name__} while it was exported: please report this")
         if entry is not None:
-            named = {"mission_id": run.mission_id, "run_id": run.run_id, "number": entry.number}
-            _log.info("archive.written", **named, archive=entry.archive, bytes=entry.bytes, head=str(self._index.head))
+            self._heard(entry, self._index.head)
         return entry
 
     def _early(self, run: Closed, exported: Exported) -> str | None:
@@ -158,12 +170,8 @@ class Archiver:
             return f"{len(exported.open_uses)} of its uses have not ended"
         return None
 
-    def _tell(self, now: datetime) -> None:
-        """Says what a look at the whole index showed."""
-        for number, why in sorted(self._index.strange.items())[:MOST_TOLD]:
-            _log.error("archive.entry_strange", number=number, why=why)
+    def _silent_since(self) -> datetime | None:
         newest = self._index.newest()
-        if self._swept is None and newest is not None and self._retention and now - moment(newest) > self._retention:
-            # It cannot know: perhaps nothing closed in that time.
-            since, kept = moment(newest).isoformat(), self._retention.total_seconds()
-            _log.warning("archive.gap", last_archived_at=since, retention_seconds=kept)
+        if newest is None or self._retention is None or self._clock() - moment(newest) <= self._retention:
+            return None
+        return moment(newest)

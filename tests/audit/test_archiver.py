@@ -230,8 +230,8 @@ async def test_mission_that_retention_deleted_is_lost_without_the_archiver(world
         await exports.export(handle.id, run_id)
 
 
-async def command(house: House, place: Path, *before: str) -> asyncio.subprocess.Process:
-    """`sayso audit archive --once` as a process; *before* is what runs it instead."""
+async def command(house: House, place: Path, *before: str, how: str = "--once") -> asyncio.subprocess.Process:
+    """`sayso audit archive` as a process; *before* is what runs it instead."""
     key = place.parent / "exporter.jwk"
     key.write_text(json.dumps(house.signer.to_jwk()))
     environment = {
@@ -245,7 +245,7 @@ async def command(house: House, place: Path, *before: str) -> asyncio.subprocess
         "SAYSO_ENCRYPTION": "off",
     }
     module = before or ("workers.cli.main",)
-    arguments = ("audit", "archive", "--once", "--data", str(place.parent / "none"))
+    arguments = ("audit", "archive", how, "--data", str(place.parent / "none"))
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", *module, *arguments, cwd=ROOT, env=environment, stdout=-3, stderr=-3
     )
@@ -264,6 +264,21 @@ async def test_archiver_killed_at_any_step_neither_loses_nor_duplicates(
     assert before < len(await house.runs())
     done = await house.archiver(str(place)).round()
     assert len(done.archived) == len(await house.runs()) - before
+    await assert_once(place, await house.runs(), house, verify)
+
+
+async def test_archiver_ends_in_order_when_it_is_asked_to(house: House, verify: Verify, tmp_path: Path) -> None:
+    """SIGTERM, while it waits for the next round."""
+    place = tmp_path / "place"
+    process = await command(house, place, how="--every=1h")
+    count = len(await house.runs())
+
+    async def archived() -> bool | None:
+        return True if (place / INDEX).exists() and len(list((place / INDEX).iterdir())) == count else None
+
+    await until(archived)
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 20) == 0
     await assert_once(place, await house.runs(), house, verify)
 
 

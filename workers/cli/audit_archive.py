@@ -78,13 +78,17 @@ async def _run(
 ) -> Round | None:
     from workers import logs
     from workers.archiver import keep_archiving
+    from workers.telemetry.begin import begin, end
 
     level = os.environ.get("SAYSO_LOG_LEVEL", "info").lower()
     logs.set_up("error" if every is None else level)
-    work = await _archiver(named, key, policies, data)
     if every is None:
-        return await _one_round(work)
-    await keep_archiving(work, every)
+        return await _one_round(await _archiver(named, key, policies, data))
+    telemetry = begin("sayso-archiver")
+    try:
+        await keep_archiving(await _archiver(named, key, policies, data), every, telemetry)
+    finally:
+        end()
     return None
 
 

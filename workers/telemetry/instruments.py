@@ -51,6 +51,10 @@ SHAPES: dict[str, Shape] = {
     "sayso.pending.missions": _shape("{mission}", "missions that say they wait"),
     "sayso.pending.unverified": _shape("{mission}", "of those looked at, without a proposal of the gate"),
     "sayso.pending.poll.age": _shape("s", "since the queue was last read"),
+    "sayso.archive.oldest.age": _shape("s", "since the oldest mission closed that is not in the archive"),
+    "sayso.archive.waiting": _shape("{mission}", "missions that closed and are not in the archive"),
+    "sayso.archive.retention": _shape("s", "how long the server keeps what closed"),
+    "sayso.archive.round.age": _shape("s", "since the archiver's last round was done"),
     "gen_ai.client.operation.duration": _shape("s", "model calls", *_MODEL, "error.type", buckets=_MODEL_SECONDS),
     "gen_ai.client.token.usage": _shape("{token}", "model tokens", *_MODEL, "gen_ai.token.type", buckets=_TOKENS),
     "mcp.client.operation.duration": _shape(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from temporalio.client import Client, Plugin
 
+    from activities.archiver import Round
     from activities.ports import Histories, Tools, Uses
     from activities.reason import Models
     from policies.bundle import Bundle
@@ -39,6 +42,10 @@ class Telemetry:
 
     def queue(self, client: Client, histories: Histories, bundle: Bundle) -> None:
         """Where the Decision Queue is to be watched; called by the one role that does."""
+
+    def archive(self) -> Callable[[Round], None]:
+        """What is told of each round of the archiver; called by the one process that archives."""
+        return lambda _done: None
 
     async def watch(self) -> None:
         """Watches the queue until cancelled; returns at once where there is nothing to watch."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from temporalio.client import Client, Plugin
 from temporalio.plugin import SimplePlugin
 
+from activities.archiver import Round
 from activities.ports import Histories, Tools, Uses
 from activities.reason import Models
 from audit.law import Law
 from policies.bundle import Bundle
+from workers.telemetry.archived import Archived
 from workers.telemetry.choice import Choice
 from workers.telemetry.instruments import Instruments
 from workers.telemetry.measured_activities import MeasuredActivities
@@ -75,6 +79,15 @@ class Measuring(Telemetry):
         self._instruments.observe("sayso.pending.unverified", pending.unverified)
         self._instruments.observe("sayso.pending.poll.age", pending.staleness)
         self._pending = pending
+
+    def archive(self) -> Callable[[Round], None]:
+        """Shows what the archiver's last round came to."""
+        archived = Archived()
+        self._instruments.observe("sayso.archive.oldest.age", archived.oldest)
+        self._instruments.observe("sayso.archive.waiting", archived.waiting)
+        self._instruments.observe("sayso.archive.retention", archived.retention)
+        self._instruments.observe("sayso.archive.round.age", archived.staleness)
+        return archived.hear
 
     async def watch(self) -> None:
         """Watches the queue until cancelled."""
