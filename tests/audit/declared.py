@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from approvals.proposal import Refusal
+from approvals.signed import Kind
+from audit.record import Entry
 from audit.verification.material import Material
 from tests.audit.mutations import Mutant
 
@@ -26,7 +29,13 @@ def covered(material: Material) -> int:
     heads = [found.proposal.evidence.through for found in material.proposals.values()]
     heads += [settlement.head.through for settlement in material.settlements.values()]
     heads += [announcement.claim.head.through for announcement in material.announcements.values()]
+    heads += [refused for refused in map(_refusal_head, material.record.entries(Kind.REFUSAL)) if refused is not None]
     return max(heads, default=0)
+
+
+def _refusal_head(entry: Entry) -> int | None:
+    evidence = Refusal.model_validate(entry.signed.body).evidence
+    return evidence.through if evidence is not None else None
 
 
 def class_of(mutant: Mutant, covered_through: int, signed: frozenset[int]) -> Class | None:
