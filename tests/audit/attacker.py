@@ -54,6 +54,11 @@ class Loot:
         return cls(archive.unpack(data))
 
     @property
+    def manifest(self) -> Manifest:
+        """What the archive says that it holds."""
+        return manifest.read(self.members[MANIFEST])
+
+    @property
     def events(self) -> list[Event]:
         """The mission's events."""
         return self.events_of(HISTORY)
@@ -101,11 +106,11 @@ class Loot:
         if raw:
             links = _chain(raw)
             listed = listed.model_copy(update={"chain": links, "closed": raw[-1].event_type in CLOSING})
-        listed = Manifest.model_validate({**listed.model_dump(), **changes})
+        claimed = Manifest.model_validate({**listed.model_dump(), **changes})
         if raw and retold and not listed.sealed:
             members = _retold(members, listed, raw)
         content = {name: member(data) for name, data in members.items() if name not in (MANIFEST, CHECKPOINT)}
-        return {**members, MANIFEST: written(listed.model_copy(update={"members": content}))}
+        return {**members, MANIFEST: written(claimed.model_copy(update={"members": content}))}
 
 
 def _chain(events: Sequence[HistoryEvent]) -> tuple[Digest, ...]:
