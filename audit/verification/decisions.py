@@ -83,7 +83,7 @@ def _doubt(words: str, event: int, settlement: Settlement, material: Material) -
 
 
 def unpinned(proposal: Digest, material: Material) -> tuple[int, ...]:
-    """The events of signed decisions about *proposal* whose key the verifier does not pin, and the start where its key is not."""
+    """Events of signed decisions about *proposal* whose key the verifier does not pin, and the start where its key is not."""
     found = [1] if stranger(material.record.started.signed_start, material) else []
     for heard in material.record.signals:
         try:

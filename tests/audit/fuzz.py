@@ -58,6 +58,21 @@ async def fuzzed(name: str, mutants: Iterable[Mutant], strength: Strength, using
             tally.declared[known] += 1
 
 
+async def changed_uses(name: str, strength: Strength, using: Verifier, tally: Tally, every: int = 1) -> None:
+    """The same for the use workflows in the archive of story *name*, one in *every* mutation."""
+    loot = Loot.of(archive(name))
+    for member in sorted(each for each in loot.members if each.startswith("uses/")):
+        events = loot.events_of(member)
+        for mutant in sampled(chain(structural(events), edits(events)), every):
+            verification = await using.verify(loot.holding(mutant.events, member).packed(strength))
+            tally.tried += 1
+            tally.verdicts[verification.verdict] += 1
+            if verification.verdict is Verdict.VERIFIED and strength is Strength.SIGNED:
+                tally.declared[Class.USE] += 1
+            elif verification.verdict is Verdict.VERIFIED:
+                tally.holes.append(f"{name}: {mutant.name} in `{member[:17]}…` ({strength})")
+
+
 def _same(mutant: Mutant, events: list[Event], strength: Strength) -> bool:
     """Whether an attacker with the exporter's key only spelled the same events otherwise."""
     return strength is Strength.SIGNED and same(mutant.events, events)
@@ -89,6 +104,7 @@ async def main(names: list[str]) -> int:
             tally = Tally()
             every = 1 if strength is Strength.SIGNED else 7
             await fuzzed(name, sampled(mutants_of(name), every), strength, using, tally)
+            await changed_uses(name, strength, using, tally, every)
             print(f"{name}, {strength}: {tally.tried} mutations, {dict(tally.verdicts)}", flush=True)
             for hole in tally.holes:
                 print(f"  VERIFIED: {hole}", flush=True)
