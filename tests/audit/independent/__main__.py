@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from tests.audit.independent.archive import HOLDS
 from tests.audit.independent.strict import Trust
-from tests.audit.independent.verify import HOLDS, verify
+from tests.audit.independent.verify import verify
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
         sys.stdout.write(f"{verdict} {path.name}\n")
         for finding in findings:
             if finding.result != HOLDS:
-                sys.stdout.write(f"  {finding.result} {finding.check}: {ascii(finding.words)} (event {finding.event})\n")
+                sys.stdout.write(f"  {finding.result} {finding.check}: {finding.words!a} (event {finding.event})\n")
     return 1 if "FAILED" in verdicts else 2 if "INCOMPLETE" in verdicts else 0
 
 

@@ -134,7 +134,7 @@ def decision(signal: Signal) -> Decision:
     changes = get(says, "changes", (dict, type(None)), None)
     try:
         if made is not None:
-            known = set("aud proposal evidence verdict reason changes iat exp jti".split())
+            known = set(["aud", "proposal", "evidence", "verdict", "reason", "changes", "iat", "exp", "jti"])
             need(says.keys() <= known and says["aud"].keys() == {"namespace", "gate"}, "says more")
             get(says, "iat", int), get(says, "exp", int), get(says, "jti", str), evidence(says, "evidence")
             get(says["aud"], "namespace", str), get(says["aud"], "gate", str)
@@ -164,7 +164,7 @@ def owner(run: Run, namespace: str, mission: str, trust: Trust) -> tuple[str, st
     need(given is not SEALED, "has an input that cannot be read")
     here = (namespace, start.says.workflow_type.name, mission, digest("input", given))
     try:
-        need(tuple(says[name] for name in "namespace mission_type mission_id input".split()) == here, "is for another start")
+        need(tuple(says[name] for name in ["namespace", "mission_type", "mission_id", "input"]) == here, "is for another start")
         begins, ends = moment(get(says, "iat", int)), moment(get(says, "exp", int))
     except KeyError as error:
         raise Unreadable("is no start") from error
