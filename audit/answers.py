@@ -84,6 +84,9 @@ class Answers:
         except ValidationError:
             doubt = f"unverified proposal: {self._doubt(done, Kind.PROPOSAL)}"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
+        if refusal.mission not in (None, self._record.started.mission):
+            doubt = "unverified proposal: the gate signed this refusal for another mission run"
+            return _told(done, ObservationKind.UNVERIFIED, doubt)
         what = f"{refusal.operation}: {'; '.join(refusal.reasons())}"
         return _of_gate(_told(done, ObservationKind.REFUSED, what), done, {})
 
