@@ -83,7 +83,7 @@ class Answers:
         except ValidationError:
             doubt = f"unverified proposal: {self._doubt(entry, Kind.PROPOSAL)}"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
-        if refusal.mission not in (None, self._record.started.mission):
+        if refusal.mission not in (None, self._begun.started.mission):
             doubt = "unverified proposal: the gate signed this refusal for another mission run"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
         what = f"{refusal.operation}: {'; '.join(refusal.reasons())}"
