@@ -54,6 +54,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.run
 	@$(BIN)/python -m benchmarks.policies
 	@$(BIN)/python -m benchmarks.decisions
+	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.rail
 	@$(BIN)/python -m benchmarks.encryption
 

@@ -21,7 +21,7 @@ from audit.archive import SUFFIX, pack
 from audit.export import Seal, Sources, bundles_of, members_of, use_keys
 from audit.manifest import CHECKPOINT, MANIFEST
 from audit.payloads import key_id
-from audit.record import MissionRecord
+from audit.record import CLOSING, MissionRecord
 from policies.canonical import Digest
 from policies.directory import Directory
 
@@ -55,6 +55,8 @@ class Exported:
     """Of its file: the mission's id, the run's id."""
     data: bytes
     record: MissionRecord
+    open_uses: tuple[str, ...] = ()
+    """Keys of uses that had not ended: their outcome may still be recorded."""
 
 
 class Exporter:
@@ -100,7 +102,8 @@ class Exporter:
         members = members_of(sources, self._seal(record))
         now: datetime = self._clock()
         members[CHECKPOINT] = manifest.sign(manifest.read(members[MANIFEST]), self._signer, now)
-        return Exported(f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}", pack(members), record)
+        still = tuple(key for key, events in uses.items() if not events or events[-1].event_type not in CLOSING)
+        return Exported(f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}", pack(members), record, still)
 
     async def _use(self, key: str) -> list[HistoryEvent] | None:
         try:

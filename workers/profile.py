@@ -46,7 +46,16 @@ class Profile(Written):
     """Whether what this machine sends is encrypted. What was encrypted before is opened either way."""
 
 
-_CHOOSING = ("SAYSO_POLICIES", "SAYSO_KEY", "SAYSO_DATA", "SAYSO_KEY_RING", "SAYSO_ENCRYPTION")
+_CHOOSING = (
+    "SAYSO_POLICIES",
+    "SAYSO_KEY",
+    "SAYSO_DATA",
+    "SAYSO_KEY_RING",
+    "SAYSO_ENCRYPTION",
+    "SAYSO_EXPORT_KEY_FILE",
+    "SAYSO_ARCHIVE",
+    "SAYSO_STATE",
+)
 
 
 @contextmanager

@@ -175,3 +175,15 @@ def test_data_of_an_older_version_gets_the_attributes_that_came_since(tmp_path: 
         known = attributes(Ports(ui=int(port)), NAMESPACE)
     assert known is not None
     assert known >= SEARCH_ATTRIBUTES.keys()
+
+
+def test_mission_that_closed_is_in_the_stacks_archive(stack: Stack, tmp_path: Path) -> None:
+    """docs/archiver.md: nobody has to ask for it, and it verifies with the stack's directory pinned."""
+    answer("start", "refund", "--input", '{"case_id": "CASE-1003"}', "--data", str(stack.data))
+    archived = stack.data / "archive"
+    until(lambda: (archived / "index").exists() and any((archived / "index").iterdir()), 60)
+    pins = ("--trust", str(stack.data / "policies" / "directory.yaml"), "--key-ring", str(stack.profile.key_ring))
+    look = ("audit", "verify", "--index", str(archived), *pins, "--remember", str(tmp_path / "head"))
+    assert "INCOMPLETE  index" in sayso(*look).stdout
+    again = sayso(*look)
+    assert (again.returncode, "1 VERIFIED" in again.stdout) == (0, True), again.stdout + again.stderr

@@ -2,9 +2,9 @@
 What a stack keeps in its data directory, and making what is missing of it.
 
 `policies/` the bundle, a person's from the first start on · `keys/` private keys of the demo's people · `secrets/` what
-one role alone may hold · `state/` what the gate remembers · `systems/` the example systems' data · `temporal.db` ·
-`logs/` · `run/` · `ports.json` · `sayso.json`, the profile. Made so that a start that was cut short is finished by the
-next one.
+one role alone may hold · `state/` what the gate remembers · `archive/` missions that closed · `systems/` the example
+systems' data · `temporal.db` · `logs/` · `run/` · `ports.json` · `sayso.json`, the profile. Made so that a start that was cut
+short is finished by the next one.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Layout:
         self.secrets = data / "secrets"
         self.state = data / "state"
         self.systems = data / "systems"
+        self.archive = data / "archive"
         self.database = data / "temporal.db"
         self.gate_key = self.secrets / "gate.jwk"
         self.clients = self.secrets / "clients.json"

@@ -19,7 +19,7 @@ from workers.profile import Encryption
 from workers.ring_files import OFF, SWITCH, VARIABLE
 from workers.settings import Role
 from workers.stack.health import answers, polls, serves
-from workers.stack.layout import NAMESPACE, SERVICES, Layout
+from workers.stack.layout import EXPORT, NAMESPACE, SERVICES, Layout
 from workers.stack.model_environment import for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
@@ -27,6 +27,7 @@ from workers.stack.telemetry_environment import for_telemetry
 
 TEMPORAL = "temporal"
 CODEC = "codec"
+ARCHIVER = "archiver"
 SYSTEMS = ("issuer", "orders", "payments", "knowledge")
 ROLES: tuple[Role, ...] = tuple(Role)
 KINDS = {
@@ -49,6 +50,8 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": "2"}
 RETENTION = "720h"
 """A claimed use must outlive its proposal, and an auditor should still find last week's missions."""
 
+ARCHIVE_EVERY = "10s"
+
 _COMMON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 NO_CONFIG = ("--disable-config-file", "--disable-config-env", "--env-file", os.devnull)
 """For Temporal's own command: what a person configured for another cluster does not touch the stack."""
@@ -62,7 +65,8 @@ def specs(
     encryption: Encryption = "on",
 ) -> dict[str, Spec]:
     """
-    All processes by name, in the order of starting. The codec server is among them where there is a key ring.
+    All processes by name, in the order of starting. The codec server is among them where there is a key ring, the archiver
+    where there is an exporter's key.
 
     Args:
         environment: Of whoever called.
@@ -81,6 +85,8 @@ def specs(
     ]
     if layout.key_ring.exists():
         made.append(_codec(layout, ports, common))
+    if layout.service_key(EXPORT).exists():
+        made.append(_archiver(layout, common, environment))
     unknown = sorted(extra.keys() - {spec.name for spec in made})
     if unknown:
         raise ValueError(f"`{unknown[0]}` is not a process of the stack")
@@ -133,6 +139,13 @@ def _system(name: str, layout: Layout, ports: Ports, common: Mapping[str, str]) 
     last = ("--clients", str(layout.clients)) if name == "issuer" else ("--issuer", ports.url("issuer"))
     options = ("--port", str(port), "--data", str(layout.systems), *last)
     return Spec(name, _python(f"examples.refund.{name}", *options), common, answers(port))
+
+
+def _archiver(layout: Layout, common: Mapping[str, str], environment: Mapping[str, str]) -> Spec:
+    """It finds server, keys and bundles in the profile, and answers nobody: that it lives is all that can be seen of it."""
+    own = {"SAYSO_LOG_LEVEL": environment["SAYSO_LOG_LEVEL"]} if "SAYSO_LOG_LEVEL" in environment else {}
+    options = ("--to", str(layout.archive), "--every", ARCHIVE_EVERY, "--data", str(layout.data))
+    return Spec(ARCHIVER, _python("workers.cli.main", "audit", "archive", *options), {**common, **own}, lambda _pid: True)
 
 
 def _codec(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:

@@ -23,6 +23,7 @@ from workers.stack.lock import Lock
 from workers.stack.ports import HOST, Choice, Ports, choose
 from workers.stack.processes import Process, Spec, stop_all, stop_strays
 from workers.stack.specs import (
+    ARCHIVER,
     CODEC,
     NO_CONFIG,
     RETENTION,
@@ -49,10 +50,11 @@ class AlreadyRunning(WrongUse):
 
 class Stack:
     """
-    Temporal, the example systems, the four workers and the codec server over one data directory. Blocking; used by one thread.
+    Temporal, the example systems, the four workers, codec server and archiver over one data directory. Blocking; used by one
+    thread.
 
     The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `mission`, `reason`, `read`, `commit`, and, where
-    there is a key ring, `codec`.
+    there is a key ring, `codec`, and where there is an exporter's key, `archiver`.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stops everything: first who acts, then whom they act on, then who remembers."""
-        for group in (ROLES, (*SYSTEMS, CODEC), (TEMPORAL,)):
+        for group in ((*ROLES, ARCHIVER), (*SYSTEMS, CODEC), (TEMPORAL,)):
             stop_all(self._processes[name] for name in group if name in self._processes)
         self._processes.clear()
         if self._lock.held:
@@ -166,6 +168,8 @@ class Stack:
         for role in ROLES:
             self.spawn(role)
         _keep_history(ports, inherited(self._environment))
+        if ARCHIVER in self._specs:
+            self.spawn(ARCHIVER)
         self._wait(list(self._processes))
 
     def _wait(self, names: list[str]) -> None:
