@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from approvals.card import render
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
-from approvals.proposal import Proposal
+from approvals.proposal import Proposal, Refusal
 from approvals.settlement import Settlement
 from approvals.signed import Kind, Signed, opened
 from approvals.testimony import ASKED, SIGNATURE
@@ -52,7 +52,7 @@ def _trouble(done: Completed, material: Material) -> Found | None:
             return _proposal(signed, done, material)
         case Kind.SETTLEMENT:
             return _settlement(signed, done, material)
-    return None
+    return _refusal(signed, done, material)
 
 
 def standing(signed: Signed, kind: Kind, material: Material, check: str, event: int | None) -> Found | None:
@@ -84,6 +84,21 @@ def _proposal(signed: Signed, done: Completed, material: Material) -> Found | No
     if render(proposal).digest != proposal.card:
         return fails("answers", "the card of this proposal is not the one that its action gives", done.event_id)
     return None
+
+
+def _refusal(signed: Signed, done: Completed, material: Material) -> Found | None:
+    try:
+        refusal = Refusal.model_validate(signed.body)
+    except ValidationError:
+        return fails("answers", "the gate signed a refusal that this version cannot read: update sayso", done.event_id)
+    if refusal.mission is None or refusal.evidence is None:
+        return missing(
+            "answers", "this refusal names no mission run: an older gate signed it, for this one or another", done.event_id
+        )
+    if not material.ours(refusal.mission):
+        return _foreign("refusal", material.taken_over(refusal.mission), done)
+    trouble = refusal.evidence.trouble(material.record.chain[: done.event_id - 1])
+    return fails("answers", f"this refusal's evidence {trouble}", done.event_id) if trouble else None
 
 
 def _foreign(what: str, taken_over: bool, done: Completed) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
 from audit.errors import AuditError, NotAMissionError
+from audit.payloads import key_id
 from audit.principals import principals_of
 from audit.record import MissionRecord
 from audit.verification import sequence
@@ -77,6 +78,8 @@ def check_start(material: Material) -> list[Found]:
 
 def check_contents(material: Material) -> list[Found]:
     """Whether every payload can be opened here. A stranger's sealed signal is what it is: the gate could not open it either."""
+    if material.manifest.sealed != (key_id(material.record.raw) is not None):
+        return [fails("contents", "the manifest tells otherwise than the history whether payloads are encrypted")]
     signals = {heard.event_id for heard in material.record.signals}
     closed = sorted(material.sealed_events - signals)
     if not closed:

@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from tests.audit.independent.archive import HOLDS
 from tests.audit.independent.strict import Trust
-from tests.audit.independent.verify import HOLDS, verify
+from tests.audit.independent.verify import verify
 
 
 def main() -> int:

@@ -69,13 +69,12 @@ def manifest(data: bytes) -> dict[str, Any]:
         need(json.dumps(found, sort_keys=True, separators=(",", ":")).encode() == data, "is not in its one form")
     except (ValueError, RecursionError) as error:
         raise Unreadable("is no manifest") from error
-    need(
-        isinstance(found, dict) and found.keys() == set(["format", "sayso", "mission", "closed", "sealed", "chain", "members"]),
-        "fields",
-    )
-    need(found["format"] == "sayso-archive/1" and type(found["closed"]) is type(found["sealed"]) is bool, "format")
-    mission = ["namespace", "mission_type", "mission_id", "run_id", "first_execution_run_id"]
-    need(get(found, "mission", dict).keys() == set(mission) and all(get(found["mission"], each, str) for each in mission))
+    fields = {"format", "sayso", "mission", "closed", "sealed", "chain", "members"}
+    need(isinstance(found, dict) and found.keys() == fields and found["format"] == "sayso-archive/1", "fields")
+    need(type(found["closed"]) is type(found["sealed"]) is bool and isinstance(found["sayso"], str), "fields")
+    mission = {"namespace", "mission_type", "mission_id", "run_id", "first_execution_run_id"}
+    need(get(found, "mission", dict).keys() == mission, "mission")
+    need(all(isinstance(each, str) for each in found["mission"].values()), "mission")
     need(get(found, "chain", list) and all(isinstance(link, str) for link in found["chain"]), "chain")
     for member in get(found, "members", dict).values():
         need(isinstance(member, dict) and member.keys() == {"sha256", "bytes"} and type(member["bytes"]) is int, "members")

@@ -21,6 +21,7 @@ from tests.audit.independent.strict import Unknown, Unreadable, need, parse
 
 KEPT_OUT = ("task_id", "version", "worker_may_ignore")
 ENDS = ("COMPLETED", "FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
+ANSWERS = tuple(f"ACTIVITY_TASK_{end}" for end in ENDS[:4])
 TAIL = ("WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED")
 KINDS = ("proposal", "refusal", "settlement", "claim", "receipt")
 SEALED = object()
@@ -106,7 +107,6 @@ class Run:
         asked = {event.id: event.says for event in self.of("ACTIVITY_TASK_SCHEDULED")}
         found = []
         for each in self.of("ACTIVITY_TASK_COMPLETED"):
-            need(each.says.scheduled_event_id in asked, f"event {each.id} completes what was never scheduled")
             order, results = asked[each.says.scheduled_event_id], each.says.result.payloads
             size = len((len(results) == 1 and data_of(results[0])) or b"")
             what = (order.activity_type.name, order.activity_id, only(order.input.payloads), only(results))
@@ -139,6 +139,8 @@ def read(data: bytes, ring: Ring, settle: bool) -> Run:
         raw = list(json_format.Parse(data, History()).events)
     except (json_format.Error, RecursionError, ValueError) as error:
         raise Unknown(f"is no history that can be read here: {error}") from error
+    if any(map(_strange, raw)):
+        raise Unknown("has a value that is not known here")
     events: list[Event] = []
     link = hashlib.sha256(b"sayso:evidence:v1\n").digest()
     types = [_type(event) for event in raw]
@@ -153,13 +155,47 @@ def read(data: bytes, ring: Ring, settle: bool) -> Run:
         principal = f"{event.principal.type}:{event.principal.name}" if event.HasField("principal") else None
         says = getattr(event, str(event.WhichOneof("attributes")))
         events.append(Event(number, event.event_time.ToDatetime(tzinfo=UTC), kind, says, principal, shut, link.hex()))
-    need(events and events[0].type == "WORKFLOW_EXECUTION_STARTED", "does not begin with a start")
+    _in_order(events)
     return Run(tuple(events))
 
 
+def _in_order(events: list[Event]) -> None:
+    """A start first, an end last, an answer to each question once."""
+    asked = set[int]()
+    for event in events:
+        need((event.type == "WORKFLOW_EXECUTION_STARTED") == (event.id == 1), f"event {event.id} is a start, or should be")
+        need(not ended(event) or event is events[-1], f"event {event.id} is no last one")
+        if event.type == "ACTIVITY_TASK_SCHEDULED":
+            asked.add(event.id)
+        elif event.type in ANSWERS:
+            need(event.says.scheduled_event_id in asked, f"event {event.id} answers nothing, or again")
+            asked.remove(event.says.scheduled_event_id)
+    need(events, "there are no events")
+
+
+def ended(event: Event) -> bool:
+    """Whether a run ends with *event*."""
+    return event.type.removeprefix("WORKFLOW_EXECUTION_") in ENDS
+
+
+def _strange(message: Message) -> bool:
+    """Whether some enumeration has a value without a name."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else (value,)
+        if field.enum_type is not None and any(each not in field.enum_type.values_by_number for each in values):
+            return True
+        if field.message_type is not None and any(map(_strange, _below(field, value))):
+            return True
+    return False
+
+
+def _below(field: Any, value: Any) -> Any:
+    if not field.message_type.GetOptions().map_entry:
+        return value if field.is_repeated else (value,)
+    return value.values() if field.message_type.fields_by_name["value"].message_type else ()
+
+
 def _type(event: HistoryEvent) -> str:
-    if event.event_type not in EventType.values():
-        raise Unknown(f"event {event.event_id} is of a type that is not known")
     name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
     need(event.WhichOneof("attributes") == f"{name.lower()}_event_attributes", f"event {event.event_id} is of two types")
     return name
@@ -169,9 +205,7 @@ def _payloads(message: Message) -> Iterator[Payload]:
     for field, value in message.ListFields():
         if field.message_type is None or field.name == "search_attributes":
             continue
-        is_map = field.message_type.GetOptions().map_entry
-        plain = is_map and field.message_type.fields_by_name["value"].message_type is None
-        for each in () if plain else value.values() if is_map else value if field.is_repeated else (value,):
+        for each in _below(field, value):
             yield from (each,) if isinstance(each, Payload) else _payloads(each)
 
 
