@@ -127,7 +127,7 @@ async def test_changed_byte_fails_and_a_directory_is_verified_whole(
         (("audit", "verify", "/nowhere/a.sayso"), 1, "cannot be read"),
         (("audit", "verify", "--trust", "/nowhere/trust.yaml", "/nowhere/a.sayso"), 2, "cannot be read"),
         (("audit", "verify", "--key-ring", "/nowhere/ring", "/nowhere/a.sayso"), 2, "key ring"),
-        (("audit", "verify"), 2, "missing argument"),
+        (("audit", "verify"), 2, "name archives to verify"),
     ],
 )
 async def test_what_cannot_be_read_is_told_in_one_line(
