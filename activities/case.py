@@ -22,7 +22,7 @@ from audit.law import Law, ever_pinned
 from audit.proposals import verified_settlement
 from audit.record import MissionRecord
 from policies.action import Action
-from policies.canonical import Digest, digest, readable
+from policies.canonical import Digest, readable
 from policies.errors import CanonicalError
 from policies.ruling import Finding
 
@@ -32,19 +32,6 @@ REFUSED_BYTES = 64 * 1024
 SHORT_REASON = 100
 """Characters of a reason where all of them would be too many; the decisions themselves stay whole in the history."""
 MAX_ENDINGS = 20
-PERMANENT = {"proposal", "run", "reset", "cancelled", "flood", "evidence", "card", "outcome"}
-"""Checks that no waiting mends."""
-ENDINGS = {
-    State.OPEN: SettlementKind.PENDING,
-    State.DENIED: SettlementKind.DENIED,
-    State.EXPIRED: SettlementKind.EXPIRED,
-    State.SUPERSEDED: SettlementKind.SUPERSEDED,
-    State.REVOKED: SettlementKind.REVOKED,
-    State.WITHDRAWN: SettlementKind.WITHDRAWN,
-    State.ANSWERED: SettlementKind.ANSWERED,
-}
-
-
 _YES = {Verdict.APPROVE, Verdict.RETRY}
 
 
@@ -116,17 +103,17 @@ class Case:
 
     def not_admitted(self) -> Signed:
         """The answer where the history alone says no."""
-        judgement = self.judgement
-        if any(finding.check in PERMANENT and not finding.holds for finding in judgement.findings):
-            return self.answer(SettlementKind.NOT_SENT)
+        judgement, kind = self.judgement, self.judgement.answer
+        if judgement.barred:
+            return self.answer(kind)
         if judgement.settled is not None:
-            words = f"it was {judgement.settled.kind} before, and that stands"
-            return self.answer(judgement.settled.kind, Finding(check="settled", holds=False, words=words))
+            words = f"it was {kind} before, and that stands"
+            return self.answer(kind, Finding(check="settled", holds=False, words=words))
         if judgement.resolution is not None and judgement.resolution.state is not State.APPROVED:
             ended = ending(judgement.resolution, self.proposal)
             findings = [Finding(check="resolution", holds=False, words=line) for line in ended[:MAX_ENDINGS]]
-            return self.answer(ENDINGS[judgement.resolution.state], *findings)
-        return self.answer(SettlementKind.NOT_SENT, retry=self._retry())
+            return self.answer(kind, *findings)
+        return self.answer(kind, retry=self._retry())
 
     def _retry(self) -> float:
         """When to ask again, longer each time: every question leaves a dozen events, and a history has room for 51,200."""
@@ -190,9 +177,9 @@ class Case:
             proposal=self.digest,
             action=action.digest,
             operation=action.operation,
-            sent=digest("sent", {"operation": action.operation, "arguments": dict(action.arguments)}),
+            sent=action.sent_digest,
             item=self.point.item,
-            idempotency_key=idempotency_key(action),
+            idempotency_key=action.idempotency_key,
             admitted=self.judgement.head,
             failed=failed,
             result=result,
@@ -207,7 +194,7 @@ class Case:
             mission=self.record.started.mission,
             action=self.action.digest,
             item=self.point.item,
-            idempotency_key=idempotency_key(self.action),
+            idempotency_key=self.action.idempotency_key,
             head=self.judgement.head,
             at=self.now,
             nonce=nonce,
@@ -248,18 +235,3 @@ def _size(vote: Vote) -> int:
 def _briefly(findings: Sequence[Finding]) -> Iterator[Finding]:
     for finding in findings[:MAX_ENDINGS]:
         yield finding.model_copy(update={"words": readable(finding.words[:SHORT_REASON])})
-
-
-def idempotency_key(action: Action) -> str:
-    """The same for every attempt at one step of one mission, over all its runs; computed by the gate alone."""
-    return digest(
-        "idempotency",
-        {
-            "namespace": action.mission.namespace,
-            "mission_id": action.mission.mission_id,
-            "first_execution_run_id": action.mission.first_execution_run_id,
-            "step": action.step,
-            "operation": action.operation,
-            "arguments": dict(action.arguments),
-        },
-    )

@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from activities.case import Case, idempotency_key
+from activities.case import Case
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
 from activities.frozen import freeze_finding
 from activities.ports import Here, Ports, ToolSession
@@ -227,7 +227,7 @@ class Gate:
                 return taken
             case = taken
         action, idempotency = case.action, self._idempotency(case)
-        meta = {idempotency.meta: idempotency_key(action)} if idempotency else {}
+        meta = {idempotency.meta: action.idempotency_key} if idempotency else {}
         try:
             answer = await session.call(action.tool, dict(action.arguments), dict(meta))
         except Lost as error:

@@ -212,7 +212,7 @@ def _used(record: MissionRecord, law: Law) -> tuple[dict[Digest, Proposal], set[
     done, and that is not left off a card.
     """
     once = replace(law, directory=ever_pinned(law.directory))
-    used = set(announcements(record, law))
+    used = set(announcements(record, law.directory))
     names, now = {name for name, _ in used}, signed_proposals(record, law)
     found = {name: found.proposal for name, found in signed_proposals(record, once).items() if name in names or name in now}
     return found, used, dict(_answers(record, law))

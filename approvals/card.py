@@ -48,9 +48,12 @@ class Card(Recorded):
 
     @property
     def digest(self) -> Digest:
-        """Covers every part; the usual heading is left out, so that cards from before there were others stay what they were."""
-        usual = {"heading"} if self.heading == WILL_BE_SENT else set[str]()
-        return digest("card", self.model_dump(mode="json", exclude=usual))
+        """Covers every part."""
+        return digest("card", self.form())
+
+    def form(self) -> dict[str, JsonValue]:
+        """What is digested. The usual heading is left out, so that cards from before there were others stay what they were."""
+        return self.model_dump(mode="json", exclude={"heading"} if self.heading == WILL_BE_SENT else set[str]())
 
 
 def render(proposal: Proposal) -> Card:

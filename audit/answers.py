@@ -83,6 +83,9 @@ class Answers:
         except ValidationError:
             doubt = f"unverified proposal: {self._doubt(entry, Kind.PROPOSAL)}"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
+        if refusal.mission not in (None, self._begun.started.mission):
+            doubt = "unverified proposal: the gate signed this refusal for another mission run"
+            return _told(done, ObservationKind.UNVERIFIED, doubt)
         what = f"{refusal.operation}: {'; '.join(refusal.reasons())}"
         told = _told(done, ObservationKind.REFUSED, what)
         return _of_gate(told, entry, {}) if entry is not None else told

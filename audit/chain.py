@@ -57,19 +57,29 @@ def lengthen(digests: list[Digest], event: HistoryEvent) -> None:
     if event.event_id != len(digests) + 1:
         raise NotAMissionError(f"event {len(digests) + 1} is missing from the history")
     before = bytes.fromhex(digests[-1]) if digests else _START
-    digests.append(Digest(hashlib.sha256(before + hashlib.sha256(_stable(event)).digest()).hexdigest()))
+    digests.append(
+        Digest(
+            hashlib.sha256(before + hashlib.sha256(stable(event).SerializeToString(deterministic=True)).digest()).hexdigest()
+        )
+    )
 
 
 def holds_unknown(event: HistoryEvent) -> bool:
     """Whether *event*, as stored, has fields this version does not know."""
     try:
-        _stable(event)
+        stable(event)
     except UnknownEventError:
         return True
     return False
 
 
-def _stable(event: HistoryEvent) -> bytes:
+def stable(event: HistoryEvent) -> HistoryEvent:
+    """
+    A copy of *event* without what a server may change.
+
+    Raises:
+        UnknownEventError: It has fields this version does not know.
+    """
     size = event.ByteSize()
     copy = HistoryEvent()
     copy.CopyFrom(event)
@@ -79,4 +89,4 @@ def _stable(event: HistoryEvent) -> bytes:
     copy.ClearField("task_id")
     copy.ClearField("version")
     copy.ClearField("worker_may_ignore")
-    return copy.SerializeToString(deterministic=True)
+    return copy

@@ -8,11 +8,13 @@ from pydantic import ValidationError
 
 from approvals.decision import Heard, Withdrawal
 from approvals.errors import SignatureError
+from approvals.jws import take_apart
 from approvals.settlement import USED, Claim
 from approvals.signed import Kind, Signed, opened
 from audit.law import Law, ever_pinned
 from audit.record import MissionRecord
 from policies.canonical import Digest, parse
+from policies.directory import Directory
 from policies.errors import CanonicalError
 
 MAX_SIGNALS = 1000
@@ -38,10 +40,12 @@ def said(record: MissionRecord, proposal: Digest, law: Law) -> tuple[Heard | Wit
 
 def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
     """Every signal but the gate's own announcements; a forged announcement is a malformed decision."""
-    return tuple(heard for heard in record.signals if _claim(heard, law) is None)
+    return tuple(heard for heard in record.signals if _claim(heard, law.directory) is None)
 
 
-def announcements(record: MissionRecord, law: Law, most: int | None = None) -> dict[tuple[Digest, int], Announcement]:
+def announcements(
+    record: MissionRecord, directory: Directory, most: int | None = None
+) -> dict[tuple[Digest, int], Announcement]:
     """
     By proposal and item, the first of the gate's announcements that its use is taken.
 
@@ -51,7 +55,7 @@ def announcements(record: MissionRecord, law: Law, most: int | None = None) -> d
         most: So many signals are looked at, from the first; None: all. Forgeries cost a signature each.
     """
     found: dict[tuple[Digest, int], Announcement] = {}
-    for each in (_claim(heard, law) for heard in record.signals[:most]):
+    for each in (_claim(heard, directory) for heard in record.signals[:most]):
         if each is not None:
             found.setdefault((each.claim.proposal, each.claim.item), each)
     return found
@@ -59,7 +63,7 @@ def announcements(record: MissionRecord, law: Law, most: int | None = None) -> d
 
 def uses(record: MissionRecord, law: Law) -> dict[tuple[Digest, int], Announcement]:
     """The announcements that could have sent something: one with a flood before it does not admit, and sent nothing."""
-    return announcements(record, law, MAX_SIGNALS + 1)
+    return announcements(record, law.directory, MAX_SIGNALS + 1)
 
 
 def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) -> Announcement | None:
@@ -67,13 +71,37 @@ def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) ->
     return uses(record, law).get((digest, item))
 
 
-def _claim(heard: Heard, law: Law) -> Announcement | None:
-    if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None or len(heard.values[0]) > MAX_CLAIM:
+@dataclass(frozen=True)
+class Claimed:
+    """What calls itself an announcement, whoever signed it."""
+
+    item: tuple[Digest, int]
+    kid: str
+
+
+def claimed_use(heard: Heard) -> Claimed | None:
+    """The announcement that *heard* has the form of, unproven; None where it has another."""
+    try:
+        signed = _sent(heard)
+        claim = Claim.model_validate(signed.body) if signed is not None else None
+        return Claimed((claim.proposal, claim.item), take_apart(signed.jws).kid) if signed and claim else None
+    except (SignatureError, CanonicalError, ValidationError):
         return None
 
+
+def _claim(heard: Heard, directory: Directory) -> Announcement | None:
     try:
-        signed = Signed.model_validate(parse(heard.values[0]))
-        claim = Claim.model_validate(opened(signed, Kind.CLAIM, ever_pinned(law.directory).gate))
+        signed = _sent(heard)
+        if signed is None:
+            return None
+        claim = Claim.model_validate(opened(signed, Kind.CLAIM, ever_pinned(directory).gate))
     except (SignatureError, CanonicalError, ValidationError):
         return None
     return Announcement(heard.event_id, signed.digest, claim)
+
+
+def _sent(heard: Heard) -> Signed | None:
+    """The signed thing in *heard* where it has the form of an announcement. Raises CanonicalError, ValidationError."""
+    if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None or len(heard.values[0]) > MAX_CLAIM:
+        return None
+    return Signed.model_validate(parse(heard.values[0]))

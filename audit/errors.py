@@ -1,7 +1,8 @@
 """
 AuditError                  could not tell what happened
  ├── UnknownEventError      the history holds fields that this version does not know: update sayso
- └── NotAMissionError       the history is not one a mission can have
+ ├── NotAMissionError       the history is not one a mission can have
+ └── ArchiveError           a file is no archive, or something has no place in one
 """
 
 from __future__ import annotations
@@ -21,3 +22,7 @@ class UnknownEventError(AuditError):
 
 class NotAMissionError(AuditError):
     """A history without a start, or with a gap."""
+
+
+class ArchiveError(AuditError):
+    """Bytes that are not the archive they should be, or content that no archive can hold."""

@@ -24,7 +24,7 @@ def told_of_freeze(record: MissionRecord, law: Law) -> datetime | None:
     said = [settlement.at for settlement in mine if names_freeze(settlement)]
     if not said:
         return None
-    since = any(use.claim.at > max(said) for use in announcements(record, law).values())
+    since = any(use.claim.at > max(said) for use in announcements(record, law.directory).values())
     return None if since else max(said)
 
 

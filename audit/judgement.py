@@ -16,7 +16,7 @@ from approvals.docket import Docket
 from approvals.errors import SignatureError
 from approvals.evidence import Evidence
 from approvals.resolution import Resolution, State, resolve
-from approvals.settlement import Settlement
+from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, opened
 from audit.claims import said, uses
 from audit.law import Law, ever_pinned
@@ -25,6 +25,18 @@ from audit.record import MissionRecord
 from audit.standing import CHECKS, Question
 from policies.canonical import Digest
 from policies.ruling import Finding
+
+PERMANENT = frozenset({"proposal", "run", "reset", "cancelled", "flood", "evidence", "card", "outcome"})
+"""Checks that no waiting mends."""
+ENDINGS = {
+    State.OPEN: SettlementKind.PENDING,
+    State.DENIED: SettlementKind.DENIED,
+    State.EXPIRED: SettlementKind.EXPIRED,
+    State.SUPERSEDED: SettlementKind.SUPERSEDED,
+    State.REVOKED: SettlementKind.REVOKED,
+    State.WITHDRAWN: SettlementKind.WITHDRAWN,
+    State.ANSWERED: SettlementKind.ANSWERED,
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,22 @@ class Judgement:
         """Whether everything holds and the people's say-so stands, as far as the history can tell."""
         approved = self.resolution is not None and self.resolution.state is State.APPROVED
         return approved and self.settled is None and all(finding.holds for finding in self.findings)
+
+    @property
+    def barred(self) -> bool:
+        """Whether something is found that no waiting mends."""
+        return any(finding.check in PERMANENT and not finding.holds for finding in self.findings)
+
+    @property
+    def answer(self) -> SettlementKind:
+        """What the gate answers where the history alone says no."""
+        if self.barred:
+            return SettlementKind.NOT_SENT
+        if self.settled is not None:
+            return self.settled.kind
+        if self.resolution is not None and self.resolution.state is not State.APPROVED:
+            return ENDINGS[self.resolution.state]
+        return SettlementKind.NOT_SENT
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from audit.labour import ACTIVITIES, Labour, ended_badly
 from audit.notice import notice
 from audit.observation import Mark, Observation, ObservationKind
 from audit.parts import answer_in, completed_in, heard_in, withdraws
+from audit.payloads import sealed
 from audit.record import MissionRecord
-from audit.sealed import holds_sealed
 from audit.signals import Signals
 from audit.trail import Trail
 from policies.directory import Directory
@@ -216,6 +216,6 @@ def _marked(entry: Observation | Folded, event: HistoryEvent, marks: tuple[Mark,
     """*entry* with what a reader must know of its event. What is marked is never folded."""
     if isinstance(entry, Folded):
         return itself(event).model_copy(update={"marks": marks}) if marks else entry
-    if holds_sealed(event):
+    if sealed(event):
         marks = (Mark.SEALED, *marks)
     return entry.model_copy(update={"marks": marks}) if marks else entry

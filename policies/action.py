@@ -45,6 +45,26 @@ class Action(Recorded):
         return digest("action", self.model_dump(mode="json"))
 
     @property
+    def idempotency_key(self) -> Digest:
+        """The same for every attempt at one step of one mission, over all its runs; computed by the gate alone."""
+        return digest(
+            "idempotency",
+            {
+                "namespace": self.mission.namespace,
+                "mission_id": self.mission.mission_id,
+                "first_execution_run_id": self.mission.first_execution_run_id,
+                "step": self.step,
+                "operation": self.operation,
+                "arguments": dict(self.arguments),
+            },
+        )
+
+    @property
+    def sent_digest(self) -> Digest:
+        """Of what is sent: operation and arguments."""
+        return digest("sent", {"operation": self.operation, "arguments": dict(self.arguments)})
+
+    @property
     def tool(self) -> str:
         """The tool's name on its server."""
         return self.operation.partition(".")[2]

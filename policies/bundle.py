@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jsonschema import Draft202012Validator
@@ -101,6 +104,13 @@ class Bundle:
 
     def _forbid(self, findings: list[Finding], policies: tuple[str, ...] = ()) -> Ruling:
         return Ruling(outcome=Outcome.FORBID, findings=tuple(findings), policies=policies, bundle=self.digest)
+
+
+def bundle_digest(files: Mapping[str, bytes]) -> Digest:
+    """The digest of a bundle from the files of its directory: every one counts, by its path with `/`."""
+    paths = sorted(files, key=lambda path: path.split("/"))
+    lines = [f"{path} {hashlib.sha256(files[path]).hexdigest()}" for path in paths]
+    return Digest(hashlib.sha256(json.dumps(["sayso:bundle:v1", lines]).encode()).hexdigest())
 
 
 def argument_trouble(contract: Contract, arguments: dict[str, JsonValue]) -> str | None:

@@ -30,8 +30,8 @@ class Service(Written):
 
     name: str
     keys: tuple[PublicKey, ...] = ()
-    signs: tuple[Literal["read", "reason"], ...] = ()
-    """What it may testify to: reads, or what a model answered."""
+    signs: tuple[Literal["read", "reason", "export"], ...] = ()
+    """What it may testify to: reads, what a model answered, or what a mission's history was when it was exported."""
 
 
 class Oidc(Written):

@@ -7,15 +7,13 @@ file counts into the digest. A bundle that is not wholly understood does not loa
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from policies.bundle import Bundle
-from policies.canonical import Digest, parse
+from policies.bundle import Bundle, bundle_digest
+from policies.canonical import parse
 from policies.catalogue import Catalogue, Effect
 from policies.contract import Contract
 from policies.directory import Directory
@@ -51,7 +49,7 @@ def load(root: Path) -> Bundle:
     if not text.strip():
         raise BundleError(f"`{root}`", "holds no `*.cedar` file; without a policy nothing is permitted")
     return Bundle(
-        digest=_digest(root),
+        digest=bundle_digest(read_files(root)),
         catalogue=catalogue,
         directory=directory,
         rulebook=Rulebook(text, catalogue, directory),
@@ -71,6 +69,16 @@ def load_directory(root: Path, text: str | None = None) -> Directory:
         BundleError: Missing, unreadable or not coherent.
     """
     return _model(root / "directory.yaml", Directory, text)
+
+
+def load_trust(path: Path) -> Directory:
+    """
+    The keys and people that a verifier pins: a file of his own, in the form of `directory.yaml`.
+
+    Raises:
+        BundleError: Missing, unreadable or not coherent.
+    """
+    return _model(path, Directory)
 
 
 def load_routes(root: Path) -> Routes:
@@ -178,7 +186,15 @@ def _first(error: ValidationError) -> str:
     return f"`{where}`: {first['msg']}" if where else str(first["msg"])
 
 
-def _digest(root: Path) -> Digest:
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(root).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
-    return Digest(hashlib.sha256(json.dumps(["sayso:bundle:v1", lines]).encode()).hexdigest())
+def read_files(root: Path) -> dict[str, bytes]:
+    """
+    Every file of the bundle in *root*, by its path in it.
+
+    Raises:
+        BundleError: One cannot be read.
+    """
+    try:
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    except OSError as error:
+        raise BundleError(f"`{root}`", f"cannot be read ({error.strerror})") from error

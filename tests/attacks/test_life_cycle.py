@@ -9,7 +9,7 @@ import pytest
 from pydantic import JsonValue
 
 from activities import case as case_module
-from activities.case import Case, idempotency_key
+from activities.case import Case
 from activities.errors import Lost
 from activities.gate import Gate
 from activities.ports import Here, Snapshot
@@ -206,7 +206,7 @@ def claim_body(bench: Bench) -> dict[str, JsonValue]:
         proposal=found.digest,
         mission=found.proposal.action.mission,
         action=found.proposal.action.digest,
-        idempotency_key=idempotency_key(found.proposal.action),
+        idempotency_key=found.proposal.action.idempotency_key,
         head=found.proposal.evidence,
         at=record.last_event_at,
     )
@@ -336,7 +336,7 @@ async def test_lost_answer_of_an_idempotent_operation_is_asked_again_with_the_sa
     with pytest.raises(Lost):
         await bench.settle(recorded=False)
     assert (await bench.settle()).kind == "receipt"
-    assert [call.meta["idempotency-key"] for call in bench.tools.calls] == [idempotency_key(bench.found().proposal.action)] * 2
+    assert [call.meta["idempotency-key"] for call in bench.tools.calls] == [bench.found().proposal.action.idempotency_key] * 2
     assert bench.paid == [4200]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from activities.case import idempotency_key
 from activities.gate import Gate
 from approvals.card import as_text, render
 from approvals.decision import Verdict
@@ -52,7 +51,7 @@ async def test_question_says_what_is_known(kit: Kit) -> None:
     asked = await question(bench)
     shown = as_text(render(asked.proposal))
     assert "OUTCOME UNKNOWN" in shown and "was called and its answer" in shown
-    assert idempotency_key(asked.proposal.action)[:20] in shown
+    assert asked.proposal.action.idempotency_key[:20] in shown
     assert "WILL BE SENT" not in shown
 
 
@@ -77,7 +76,7 @@ async def test_retry_carries_the_same_idempotency_key(kit: Kit) -> None:
     bench = plain(kit)
     asked = await question(bench)
     lost = bench.proposals()[next(iter(bench.proposals()))]
-    assert idempotency_key(asked.proposal.action) == idempotency_key(lost.proposal.action)
+    assert asked.proposal.action.idempotency_key == lost.proposal.action.idempotency_key
 
 
 async def test_unknown_outcome_needs_as_many_people_as_the_action_did(kit: Kit) -> None:

@@ -27,6 +27,7 @@ from audit.claims import said
 from audit.errors import AuditError
 from audit.judgement import Judgement, Point, docket_of, judge
 from audit.law import Law
+from audit.payloads import SEALED_WORDS, sealed
 from audit.proposals import signed_proposals
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
@@ -124,7 +125,7 @@ def _counted(record: MissionRecord, digest: Digest, law: Law) -> dict[str, int]:
 
 async def described(desk: Desk, mission_id: str, run_id: str | None = None) -> WorkflowExecutionDescription:
     """
-    The run *run_id* of *mission_id*; the latest where none is named.
+    The run *run_id* of *mission_id*, else its latest.
 
     Raises:
         WrongUse: There is none.
@@ -188,6 +189,8 @@ async def find(desk: Desk, text: str) -> Matter:
     if isinstance(matter, Matter):
         return matter
     over = "" if description.status is WorkflowExecutionStatus.RUNNING else " and is over"
+    if any(sealed(event) for event in record.opened):
+        matter = f"{matter}, and parts of it are {SEALED_WORDS}"
     raise WrongUse(
         f"mission `{visible(text)}` has no proposal to show{over}: {visible(matter)}; see `sayso rail {visible(text)}`"
     )

@@ -66,4 +66,4 @@ async def _read(data: Path | None, mission: str, run_id: str | None, since: int)
         except UnknownEventError:
             # The rail marks the event; nobody's work is counted over a trail that cannot be digested.
             approvers = ()
-        return description.run_id, observations, troubles(description, datetime.now(UTC)), approvers
+        return description.run_id, observations, await troubles(description, desk.codec, datetime.now(UTC)), approvers

@@ -1,0 +1,121 @@
+"""Exporting a mission run from the server: fetch, archive, sign the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import quote
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.histories import ServerHistories, fetch, unreachable
+from activities.ports import Clock
+from activities.uses import use_id
+from approvals.jws import Signer
+from audit import manifest
+from audit.archive import SUFFIX, pack
+from audit.export import Seal, Sources, bundles_of, members_of, use_keys
+from audit.manifest import CHECKPOINT, MANIFEST
+from audit.payloads import key_id
+from audit.record import CLOSING, MissionRecord
+from policies.canonical import Digest
+from policies.directory import Directory
+
+MAX_NAME = 120
+"""Characters of a mission's id in a file's name."""
+
+
+class Bundles(Protocol):
+    """Policy bundles by digest."""
+
+    def find(self, names: tuple[Digest, ...]) -> Mapping[Digest, Mapping[str, bytes]]:
+        """The files of those of *names* that are known."""
+
+
+class Sealer(Protocol):
+    """What encrypts members of an archive."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The keys it has."""
+
+    def seal(self, data: bytes, purpose: str, key_id: str | None = None) -> bytes:
+        """The same bytes the same way; with the named key, else the active one."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An archive, ready to be written."""
+
+    name: str
+    """Of its file: the mission's id, the run's id."""
+    data: bytes
+    record: MissionRecord
+    open_uses: tuple[str, ...] = ()
+    """Keys of uses that had not ended: their outcome may still be recorded."""
+
+
+class Exporter:
+    """Exports runs of the client's namespace."""
+
+    def __init__(
+        self,
+        client: Client,
+        signer: Signer,
+        directory: Directory,
+        bundles: Bundles,
+        *,
+        version: str,
+        clock: Clock,
+        sealer: Sealer | None = None,
+    ) -> None:
+        """
+        Args:
+            signer: The exporter's own key.
+            directory: Goes into the archive as hints.
+            sealer: Encrypts what is made from the contents of an encrypted history.
+        """
+        self._client = client
+        self._signer = signer
+        self._directory = directory
+        self._bundles = bundles
+        self._version = version
+        self._clock = clock
+        self._sealer = sealer
+
+    async def export(self, mission_id: str, run_id: str) -> Exported:
+        """
+        The archive of a run.
+
+        Raises:
+            Unreachable: The server does not answer; Gone: it has no such run.
+            AuditError: The history holds what this version cannot digest, or what no archive can hold.
+        """
+        record = await ServerHistories(self._client).read(mission_id, run_id)
+        uses = {key: found for key in use_keys(record) if (found := await self._use(key)) is not None}
+        bundles = self._bundles.find(bundles_of(record))
+        sources = Sources(record, uses, self._directory, bundles, self._version)
+        members = members_of(sources, self._seal(record))
+        now: datetime = self._clock()
+        members[CHECKPOINT] = manifest.sign(manifest.read(members[MANIFEST]), self._signer, now)
+        still = tuple(key for key, events in uses.items() if not events or events[-1].event_type not in CLOSING)
+        return Exported(f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}", pack(members), record, still)
+
+    async def _use(self, key: str) -> list[HistoryEvent] | None:
+        try:
+            return await fetch(self._client, use_id(key))
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise unreachable(error) from error
+
+    def _seal(self, record: MissionRecord) -> Seal | None:
+        """Seals with the key that the history was encrypted with first, so that a rotation changes no archive."""
+        sealer, used = self._sealer, key_id(record.raw)
+        if sealer is None or used not in sealer.ids:
+            return None
+        return lambda data, purpose: sealer.seal(data, purpose, used)

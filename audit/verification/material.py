@@ -1,0 +1,163 @@
+"""The material of a verification: an archive opened, beside what the verifier brings himself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import ValidationError
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.converter import PayloadCodec
+
+from approvals.settlement import Settlement
+from approvals.signed import Signed
+from audit.claims import Announcement, announcements
+from audit.law import Law
+from audit.manifest import Manifest
+from audit.payloads import json_of, open_events, sealed
+from audit.proposals import Found as Proposed
+from audit.proven import proposed, settlements
+from audit.record import MissionRecord
+from audit.stored import from_json
+from audit.verification import sequence
+from policies.action import MissionRef
+from policies.bundle import Bundle
+from policies.canonical import Digest, parse
+from policies.directory import Directory
+from policies.errors import CanonicalError
+
+Open = Callable[[bytes, str], bytes | None]
+"""Decrypts a sealed member for its purpose; None where it cannot."""
+NOBODY = Directory(groups=(), people={})
+"""The trust of who pins no keys: then nothing that is signed can be told."""
+
+
+@dataclass(frozen=True)
+class UseRecord:
+    """A `use` workflow as archived: what took it, and what was recorded in it, by whomever."""
+
+    claim: Signed | None
+    receipts: tuple[Signed, ...]
+    sealed: bool
+    """Some payload of it could not be opened."""
+    trouble: str | None = None
+    """Why it is no history of that use."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """One archive and what it is verified with."""
+
+    members: Mapping[str, bytes]
+    manifest: Manifest
+    record: MissionRecord
+    uses: Mapping[str, UseRecord]
+    trust: Directory
+    bundles: Mapping[Digest, Bundle | str]
+    """By digest; a text says why it does not load. Only bundles that a pinned gate named are loaded at all."""
+    hints: Directory | None
+    """The exporter's directory; None where it cannot be read."""
+    unseal: Open | None = None
+    version: str = ""
+    """Of the verifier."""
+
+    @property
+    def repeats(self) -> str | None:
+        """The run that this one was reset from; None where it is no reset."""
+        original = self.record.started.original_run_id
+        return original if original != self.record.run_id else None
+
+    def ours(self, mission: MissionRef) -> bool:
+        """Whether *mission* is this run."""
+        return mission == self.record.started.mission
+
+    def taken_over(self, mission: MissionRef) -> bool:
+        """Whether *mission* is the run that this one repeats."""
+        return (
+            self.repeats is not None
+            and mission.model_copy(update={"run_id": self.record.run_id}) == self.record.started.mission
+        )
+
+    @cached_property
+    def sealed_events(self) -> frozenset[int]:
+        """Events with a payload that could not be opened."""
+        return frozenset(int(event.event_id) for event in self.record.opened if sealed(event))
+
+    @cached_property
+    def settlements(self) -> dict[int, Settlement]:
+        """The settlements that a pinned gate signed for this run over its own trail, by event."""
+        return settlements(self.record, self.trust)
+
+    @cached_property
+    def proposals(self) -> dict[Digest, Proposed]:
+        """The proposals that a pinned gate signed for this run, by digest."""
+        found: dict[Digest, Proposed] = {}
+        for event_id, (name, proposal) in proposed(self.record, self.trust).items():
+            if all(action.mission == self.record.started.mission for action in proposal.actions):
+                found.setdefault(name, Proposed(proposal, name, event_id))
+        return found
+
+    @cached_property
+    def announcements(self) -> dict[tuple[Digest, int], Announcement]:
+        """By proposal and item, the first announcement of a pinned gate that its use is taken."""
+        return announcements(self.record, self.trust)
+
+    def law(self, bundle: Digest) -> Law | str:
+        """What a gate with *bundle* judged by, with the verifier's own directory; else why there is no such law here."""
+        found = self.bundles.get(bundle, f"policy bundle `{bundle[:12]}` is not in the archive")
+        return found if isinstance(found, str) else Law(found, self.trust)
+
+
+async def opened_record(manifest: Manifest, members: Mapping[str, bytes], codec: PayloadCodec | None) -> MissionRecord:
+    """
+    The mission's record from an archive.
+
+    Raises:
+        AuditError: The history is not one a mission can have, or not one this version can read.
+    """
+    raw = from_json(members.get("history.json", b""), "history.json")
+    mission = manifest.mission
+    return MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, await open_events(raw, codec))
+
+
+async def opened_uses(members: Mapping[str, bytes], codec: PayloadCodec | None) -> dict[str, UseRecord]:
+    """
+    The uses in an archive, by use key.
+
+    Raises:
+        ArchiveError: One is not a history.
+    """
+    found: dict[str, UseRecord] = {}
+    for name, content in members.items():
+        folder, _, file = name.partition("/")
+        if folder == "uses" and file.endswith(".json"):
+            key = file.removesuffix(".json")
+            found[key] = _use(key, await open_events(from_json(content, name), codec))
+    return found
+
+
+def _use(key: str, events: list[HistoryEvent]) -> UseRecord:
+    first = events[0].workflow_execution_started_event_attributes.input.payloads if events else []
+    claims = [_signed(json_of(payload)) for payload in first]
+    signals = [event for event in events if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED]
+    payloads = [p for event in signals for p in event.workflow_execution_signaled_event_attributes.input.payloads]
+    receipts = [signed for signed in (_signed(json_of(payload)) for payload in payloads) if signed is not None]
+    closed = any(sealed(event) for event in events)
+    return UseRecord(claims[0] if len(claims) == 1 else None, tuple(receipts), closed, _trouble(key, events))
+
+
+def _trouble(key: str, events: list[HistoryEvent]) -> str | None:
+    broken = sequence.trouble(events)
+    if broken is not None:
+        return f"no server wrote its history: {broken[0]}"
+    named = events[0].workflow_execution_started_event_attributes.workflow_id
+    return None if named in ("", f"use/{key}") else "its history is of another workflow"
+
+
+def _signed(data: bytes | None) -> Signed | None:
+    try:
+        return Signed.model_validate(parse(data)) if data is not None else None
+    except (CanonicalError, ValidationError):
+        return None

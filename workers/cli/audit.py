@@ -1,0 +1,216 @@
+"""`sayso audit`: take a mission's evidence with you, and prove what it says with the server gone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.cli.audit_archive import archive
+from workers.cli.audit_index import index_options, verify_index
+from workers.cli.options import data_option, emit, json_option
+from workers.errors import WrongUse
+
+if TYPE_CHECKING:
+    from activities.exports import Exported
+    from audit.verification.result import Verification
+    from workers.verifying import Recipe
+
+EXIT_CODES = {"VERIFIED": 0, "FAILED": 1, "INCOMPLETE": 2}
+
+
+@click.group()
+def audit() -> None:
+    """Export missions, and verify, report and keep what was exported."""
+
+
+@audit.command()
+@click.argument("missions", metavar="MISSION...", nargs=-1, required=True)
+@click.option(
+    "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR", help="Where the archives go."
+)
+@click.option("--run", "run_id", default=None, metavar="RUN", help="Another run than the latest; for one mission.")
+@click.option(
+    "--key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The exporter's private key; else SAYSO_EXPORT_KEY_FILE, else the stack's.",
+)
+@click.option(
+    "--policies",
+    type=click.Path(file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="A policy bundle that gates may have ruled with, beside those they kept. May be given again.",
+)
+@data_option
+@json_option
+def export(
+    missions: tuple[str, ...],
+    out: Path,
+    run_id: str | None,
+    key: Path | None,
+    policies: tuple[Path, ...],
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """
+    Write one archive for each MISSION: history, rail, cards, uses, policies, keys as hints, and a signed checkpoint.
+
+    The same history gives the same bytes, but for the checkpoint.
+    """
+    if run_id is not None and len(missions) > 1:
+        raise WrongUse("`--run` names a run of one mission: export one mission, or leave it out")
+    found = asyncio.run(_exported(missions, run_id, key, policies, data))
+    out = out.expanduser()
+    paths = [_written(out, exported) for exported in found]
+    value = {
+        "archives": [
+            {
+                "mission_id": each.record.mission_id,
+                "run_id": each.record.run_id,
+                "closed": each.record.closed,
+                "path": str(path),
+            }
+            for each, path in zip(found, paths, strict=True)
+        ]
+    }
+    lines = [
+        f"{path}{'' if each.record.closed else '  (the run is still open)'}" for each, path in zip(found, paths, strict=True)
+    ]
+    emit(as_json, value, "\n".join(lines))
+
+
+async def _exported(
+    missions: tuple[str, ...], run_id: str | None, key: Path | None, policies: tuple[Path, ...], data: Path | None
+) -> list[Exported]:
+    from activities.shelf import Shelf
+    from workers.archiving import KnownBundles, exporter
+    from workers.cli.desk import answering, open_desk
+    from workers.cli.matter import described
+    from workers.stack.keyfiles import read_key
+
+    desk = await open_desk(data)
+    signer = read_key(export_key(key, desk.profile.export_key))
+    shelf = Shelf(desk.profile.state) if desk.profile.state else None
+    exports = exporter(
+        desk.client, signer, desk.law.directory, KnownBundles(shelf, (desk.profile.policies, *policies)), desk.sealer
+    )
+    with answering(desk):
+        found = []
+        for mission in missions:
+            description = await described(desk, mission, run_id)
+            found.append(await exports.export(description.id, description.run_id))
+        return found
+
+
+def export_key(given: Path | None, usual: Path | None) -> Path:
+    """The exporter's key: as given, else SAYSO_EXPORT_KEY_FILE, else the stack's."""
+    import os
+
+    named = os.environ.get("SAYSO_EXPORT_KEY_FILE")
+    path = given or (Path(named) if named else None) or usual
+    if path is None:
+        raise WrongUse("an export is signed, and there is no exporter's key: name it with `--key` or SAYSO_EXPORT_KEY_FILE")
+    return path.expanduser()
+
+
+def _written(out: Path, exported: Exported) -> Path:
+    """Writes the archive whole or not at all."""
+    path, partial = out / exported.name, out / f".{exported.name}.partial"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(exported.data)
+        partial.replace(path)
+    except OSError as error:
+        raise WrongUse(f"`{path}` cannot be written ({error.strerror})") from error
+    return path
+
+
+audit.add_command(archive)
+
+
+@audit.command()
+@click.argument("archives", metavar="[ARCHIVE...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--trust",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The keys and people you pin, in the form of directory.yaml. Without it nothing is better than INCOMPLETE.",
+)
+@click.option(
+    "--key-ring",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The key ring that opens encrypted contents; else SAYSO_KEY_RING. Without it they stay sealed: INCOMPLETE.",
+)
+@click.option(
+    "--replay", is_flag=True, help="Also run the mission's code again over the history, and compare what it asks for."
+)
+@index_options
+@json_option
+def verify(
+    archives: tuple[Path, ...],
+    trust: Path | None,
+    key_ring: Path | None,
+    replay: bool,
+    as_json: bool,
+    place: str | None,
+    **about: Any,
+) -> None:
+    """
+    Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE. With `--index`, prove that
+    a place still has every archive that was ever kept there.
+
+    Keys in an archive are hints; only those in your own trust file count. Ends with 0 when all are VERIFIED, with 1 when one
+    FAILED, else with 2.
+    """
+    from workers.cli.audit_sheets import verification_text
+    from workers.verifying import Recipe
+
+    recipe = Recipe(trust, key_ring, place)
+    if place is not None:
+        if archives or replay:
+            raise WrongUse("`--index` verifies all that an index lists: leave out archives and `--replay`")
+        click.get_current_context().exit(verify_index(recipe, as_json, **about))
+    if not archives:
+        raise WrongUse("name archives to verify, a directory with some, or a place with `--index`")
+    paths = _files(archives)
+    found = _verified(paths, recipe, replay=replay)
+    pairs = list(zip(paths, found, strict=True))
+    value = {"archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs]}
+    emit(as_json, value, "\n\n".join(verification_text(path, verification) for path, verification in pairs))
+    codes = {EXIT_CODES[verification.verdict] for verification in found}
+    click.get_current_context().exit(1 if 1 in codes else max(codes))
+
+
+def _verified(paths: list[Path], recipe: Recipe, *, replay: bool) -> list[Verification]:
+    from workers.replaying import replayed
+    from workers.verifying import check_all, read_file
+
+    found = [checked.verification for checked in check_all(paths, recipe) if checked.verification is not None]
+    if not replay:
+        return found
+    codec = recipe.verifier().codec
+    return [asyncio.run(replayed(each, read_file(path), codec)) for each, path in zip(found, paths, strict=True)]
+
+
+def _files(given: tuple[Path, ...]) -> list[Path]:
+    """The archives named, and those in directories named."""
+    from audit.archive import SUFFIX
+
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            inside = sorted(path.glob(f"*{SUFFIX}"))
+            if not inside:
+                raise WrongUse(f"`{path}` holds no archive (`*{SUFFIX}`)")
+            found += inside
+        else:
+            found.append(path)
+    return found
