@@ -16,7 +16,9 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.worker import Worker
 
+from activities.observe import observe
 from approvals.decision import SIGNAL
 from tests.cli.conftest import BIN, Terminal
 from tests.cli.following import following
@@ -27,6 +29,7 @@ from workers.cli.tail import Tail
 from workers.connection import connect
 from workers.errors import CannotReach
 from workers.profile import FILE
+from workflows.refund import RefundMission
 
 
 async def final(sayso: Terminal, mission_id: str, *options: str) -> list[dict[str, Any]]:
@@ -218,3 +221,18 @@ async def test_server_that_stays_away_ends_the_following(sayso: Terminal, tmp_pa
     with pytest.raises(CannotReach, match="did not answer for 1 seconds") as caught:
         await anext(bursts)
     assert (caught.value.exit_code, len(said)) == (3, 1)
+
+
+async def test_activity_that_nobody_answers_is_told_when_nothing_else_comes(sayso: Terminal, tmp_path: Path) -> None:
+    """No read worker runs: what the mission waits for stands there after a quiet poll, and is not left out in the end."""
+    server = Server(tmp_path, free_port())
+    data = own_stack(sayso, server)
+    async with server.up():
+        client = await server.client()
+        async with Worker(client, task_queue="here", workflows=[RefundMission], activities=[observe]):
+            handle = await client.start_workflow("refund", {"case_id": "CASE-1"}, id="refund-1", task_queue="here")
+            async with following(data, "refund-1", "--json") as follower:
+                await follower.until(lambda it: it.kinds() == ["started", "asked"])
+                await handle.terminate()
+                assert await follower.ended() == 0
+    assert follower.kinds() == ["started", "asked", "ended"]

@@ -89,7 +89,8 @@ class Tail:
             self._held.append(event)
 
     async def _page(self) -> GetWorkflowExecutionHistoryResponse:
-        away_since, pause = None, _FIRST
+        away_since: float | None = None
+        pause = _FIRST
         while True:
             try:
                 service = self._client.workflow_service
@@ -104,20 +105,20 @@ class Tail:
                 self._say("the Temporal server answers again")
             return page
 
-    def _away(self, error: RPCError, now: float, since: float | None) -> float:
+    def _away(self, error: RPCError, now: float, since: float | None) -> float | None:
         """Since when the server has been away; raises where waiting is of no use, or was for long enough."""
         if error.status is RPCStatusCode.INVALID_ARGUMENT and self._request.next_page_token:
+            # It does not know where we were, and is asked from the start.
             self._request.next_page_token, self._held = b"", []
-        elif error.status not in _PASSING:
+            return since
+        if error.status not in _PASSING:
             raise error
-        address = self._client.service_client.config.target_host
+        who = f"the Temporal server at {self._client.service_client.config.target_host}"
+        seconds = self._patience.total_seconds()
         if since is None:
-            self._say(
-                f"the Temporal server at {address} does not answer: it is asked again, for {self._patience.seconds} seconds"
-            )
+            self._say(f"{who} does not answer: it is asked again, for {seconds:g} seconds")
             return now
-        if now - since >= self._patience.total_seconds():
-            raise CannotReach(
-                f"the Temporal server at {address} did not answer for {self._patience.seconds} seconds"
-            ) from error
+        if now - since >= seconds:
+            hint = "is the stack running? `sayso up` starts it"
+            raise CannotReach(f"{who} did not answer for {seconds:g} seconds: {hint}") from error
         return since
