@@ -8,12 +8,16 @@ be opened becomes a sealed payload, and never an error: no signal of a stranger 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
 from audit.payloads import ENCRYPTED, seal
-from workers.keyring import KeyRing
+
+if TYPE_CHECKING:
+    # Not at run time: a module with a workflow in it may import the converter, and Temporal's sandbox takes no cryptography.
+    from workers.keyring import KeyRing
 
 
 class RingCodec(PayloadCodec):
