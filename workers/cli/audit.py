@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workers.cli.audit_report import report
 from workers.cli.options import data_option, emit, json_option
 from workers.errors import Refused, WrongUse
 
@@ -22,6 +23,9 @@ EXIT_CODES = {"VERIFIED": 0, "FAILED": 1, "INCOMPLETE": 2}
 @click.group()
 def audit() -> None:
     """Export missions, and verify, report and keep what was exported."""
+
+
+audit.add_command(report)
 
 
 @audit.command()

@@ -1,0 +1,80 @@
+"""Where labels of marks go, so that none lies on another; one without room is left to the mark's title and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from approvals.display import columns
+from audit.report.marks import Mark
+
+CHARACTER = 6.7
+"""Units that a character takes, at most."""
+MARGIN = 8.0
+LEFTMOST, RIGHTMOST = 124.0, 998.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text beside its mark."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str
+    """`start` or `end`."""
+
+
+def labels(bars: Sequence[tuple[float, float, float, Mark]], points: Sequence[tuple[float, float, Mark]]) -> tuple[Label, ...]:
+    """
+    The labels there is room for.
+
+    Args:
+        bars: From, to, middle, mark; a mark may have several pieces, and then the widest is labelled.
+        points: Place, middle, mark.
+    """
+    rows: dict[int, list[tuple[float, float]]] = {}
+    for x, right, _, mark in bars:
+        if mark.lane > 0:
+            rows.setdefault(mark.lane, []).append((x, right))
+    for x, _, mark in points:
+        rows.setdefault(mark.lane, []).append((x - MARGIN + 1, x + MARGIN - 1))
+    found: list[Label] = []
+    for x, right, y, mark in _widest(bars):
+        label = _inside(x, right, y, mark) or _beside(x, right, y, mark, rows[mark.lane])
+        found += [label] if label else []
+    for x, y, mark in points:
+        label = _beside(x, x, y, mark, rows[mark.lane])
+        found += [label] if label else []
+    return tuple(found)
+
+
+def _widest(bars: Sequence[tuple[float, float, float, Mark]]) -> list[tuple[float, float, float, Mark]]:
+    best: dict[int, tuple[float, float, float, Mark]] = {}
+    for bar in bars:
+        known = best.get(id(bar[3]))
+        if bar[3].label and (known is None or bar[1] - bar[0] > known[1] - known[0]):
+            best[id(bar[3])] = bar
+    return list(best.values())
+
+
+def _width(mark: Mark) -> float:
+    return columns(mark.label) * CHARACTER
+
+
+def _inside(x: float, right: float, y: float, mark: Mark) -> Label | None:
+    return Label(x + 5, y, mark.label, "start") if _width(mark) + 10 <= right - x else None
+
+
+def _beside(x: float, right: float, y: float, mark: Mark, taken: list[tuple[float, float]]) -> Label | None:
+    """To the right, else to the left, where nothing is; what it takes is taken from then on."""
+    if not mark.label:
+        return None
+    width = _width(mark)
+    for start, anchor in ((right + MARGIN, "start"), (x - MARGIN - width, "end")):
+        room = (start, start + width)
+        if room[0] < LEFTMOST or room[1] > RIGHTMOST or any(low < room[1] and room[0] < high for low, high in taken):
+            continue
+        taken.append(room)
+        return Label(start if anchor == "start" else start + width, y, mark.label, anchor)
+    return None
