@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from approvals.display import columns
 from audit.report.marks import Mark
 
-CHARACTER = 6.7
+CHARACTER = 6.6
 """Units that a character takes, at most."""
 MARGIN = 8.0
-LEFTMOST, RIGHTMOST = 124.0, 998.0
+LEFTMOST, RIGHTMOST = 124.0, 1000.0
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,30 @@ class Label:
     text: str
     anchor: str
     """`start` or `end`."""
+    inner: bool = False
+    """It stands in its bar."""
 
 
-def labels(bars: Sequence[tuple[float, float, float, Mark]], points: Sequence[tuple[float, float, Mark]]) -> tuple[Label, ...]:
+def labels(
+    bars: Sequence[tuple[float, float, float, Mark]],
+    points: Sequence[tuple[float, float, Mark]],
+    breaks: Sequence[tuple[float, float]],
+) -> tuple[Label, ...]:
     """
     The labels there is room for.
 
     Args:
         bars: From, to, middle, mark; a mark may have several pieces, and then the widest is labelled.
         points: Place, middle, mark.
+        breaks: From, to; no label stands on a broken axis.
     """
-    rows: dict[int, list[tuple[float, float]]] = {}
+    lanes = {bar[3].lane for bar in bars} | {point[2].lane for point in points}
+    rows: dict[int, list[tuple[float, float]]] = {lane: [*breaks] for lane in lanes}
     for x, right, _, mark in bars:
         if mark.lane > 0:
-            rows.setdefault(mark.lane, []).append((x, right))
+            rows[mark.lane].append((x, right))
     for x, _, mark in points:
-        rows.setdefault(mark.lane, []).append((x - MARGIN + 1, x + MARGIN - 1))
+        rows[mark.lane].append((x - MARGIN + 1, x + MARGIN - 1))
     found: list[Label] = []
     for x, right, y, mark in _widest(bars):
         label = _inside(x, right, y, mark) or _beside(x, right, y, mark, rows[mark.lane])
@@ -63,7 +71,7 @@ def _width(mark: Mark) -> float:
 
 
 def _inside(x: float, right: float, y: float, mark: Mark) -> Label | None:
-    return Label(x + 5, y, mark.label, "start") if _width(mark) + 10 <= right - x else None
+    return Label(x + 5, y, mark.label, "start", inner=True) if _width(mark) + 10 <= right - x else None
 
 
 def _beside(x: float, right: float, y: float, mark: Mark, taken: list[tuple[float, float]]) -> Label | None:

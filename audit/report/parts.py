@@ -129,6 +129,11 @@ class Piece:
     voice: Voice
     text: str
 
+    @property
+    def joined(self) -> bool:
+        """Whether it goes on right behind the piece before it."""
+        return self.voice is Voice.OURS and self.text[:1] in (",", ";", ":", ".")
+
 
 @dataclass(frozen=True)
 class Step:

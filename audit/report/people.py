@@ -87,7 +87,7 @@ def _part(heard: Heard, judged: _Judged | None, material: Material) -> DecisionP
         key=key,
         open_seconds=judged.open_seconds if vote.counts else None,
         standing=standing,
-        tone=tone,
+        tone=Tone.WARY if judged.doubt else tone,
         refused=vote.refused,
         changes=value_of(dict(vote.changes), f"event {heard.event_id} in history.json") if vote.changes else None,
         judged_by=judged.event or None,

@@ -133,7 +133,7 @@ def _receipted(item: int, slip: Slip, last: Paper[Settlement] | None) -> Outcome
     """An item whose receipt stands in its use alone, whatever the mission was told."""
     told = f"; the mission was told: {last.body.kind.replace('_', ' ')}" if last else ""
     did = "answered with an error" if slip.receipt.failed else "done"
-    tone = Tone.WARY if slip.receipt.failed else Tone.GOOD
+    tone = Tone.WARY if slip.receipt.failed or slip.doubt else Tone.GOOD
     event, at = (last.event, last.at) if last else (None, None)
     return Outcome(item, _sent(slip.receipt), tone, f"{did}, by the receipt in its use{told}", event, at, slip.doubt)
 
@@ -150,6 +150,7 @@ def _settled(item: int, paper: Paper[Settlement], receipt: Receipt | None) -> Ou
         case SettlementKind.PENDING:
             kind, tone = "open", Tone.WARY
             words = f"waits for {', '.join(settlement.missing) or 'the gate'}"
+    tone = Tone.WARY if paper.doubt else tone
     return Outcome(item, kind, tone, words, paper.event, None if settlement.open else paper.at, paper.doubt)
 
 

@@ -27,8 +27,8 @@ MOST_STEPS = 12
 MOST_REFUSED = 3
 """So many decisions that did not count are told one by one."""
 QUOTE = 240
-ONCE = "done, once"
-UNPROVEN = "not proven to be the gate's"
+ONCE, COUNTED = "done, once", "counted"
+UNPROVEN = "(not proven to be the gate's word)"
 
 
 def story(
@@ -104,7 +104,7 @@ def _reasoned(answers: Sequence[ReadPart]) -> Iterator[Step]:
 
 def _signed(parts: Sequence[ReadPart]) -> str:
     count = sum(part.by.assurance == "signed" for part in parts)
-    return "signed" if count == len(parts) else f"{count} of {len(parts)} signed, the rest claimed"
+    return "signed" if count == len(parts) else f"{count} of them signed, the others claimed" if count else "claimed"
 
 
 def _refused(word: Word) -> Step:
@@ -123,7 +123,7 @@ def _proposed(proposal: ProposalPart) -> Step:
     elif len(proposal.outcomes.shown) > 1:
         about = (ours(f"{len(proposal.outcomes.shown) + proposal.outcomes.more} actions as one:"),)
     doubt = (doubted(UNPROVEN),) if proposal.doubt else ()
-    what = (*map(said, proposal.operations[:3]), said(proposal.inline), ours("needs"), said(proposal.needs))
+    what = (*map(said, proposal.operations[:3]), said(proposal.inline), ours(", needs"), said(proposal.needs))
     word = "asked" if proposal.asks_about else "proposed"
     return Step(word, Tone.PLAIN, proposal.at, proposal.event, (*about, *what, *doubt))
 
@@ -141,16 +141,16 @@ def _decided(proposal: ProposalPart) -> Iterator[Step]:
 
 
 def _decision(part: DecisionPart) -> Step:
-    after = f", {span(part.open_seconds)} after it was proposed" if part.open_seconds is not None else ""
     pieces = [*_name(part.by), ours("said")]
-    pieces.append(Piece(Voice.NAME, part.verdict) if part.standing == "counted" else said(part.verdict))
-    pieces.append(ours(f"which {part.standing}{after}"))
-    if part.refused:
-        pieces += [ours("because"), said("; ".join(part.refused))]
+    pieces.append(Piece(Voice.NAME, part.verdict) if part.standing == COUNTED else said(part.verdict))
     if part.reason:
         pieces += [ours("with the reason"), said(part.reason)]
+    after = f", {span(part.open_seconds)} after the proposal" if part.open_seconds is not None else ""
+    pieces.append(ours(f"; it {part.standing}{after}"))
+    if part.refused:
+        pieces += [ours(":"), said("; ".join(part.refused))]
     if part.doubt:
-        pieces.append(doubted(part.doubt))
+        pieces.append(doubted(UNPROVEN))
     return Step("decided", part.tone, part.at, part.event, tuple(pieces))
 
 
@@ -165,16 +165,13 @@ def _ended(proposal: ProposalPart, outcome: Outcome, receipt: ReceiptPart | None
     number = f"item {outcome.item + 1}: " if len(proposal.outcomes.shown) > 1 else ""
     pieces = [ours(number)] if number else []
     if receipt is not None:
-        gate = (
-            (said(f"gate {receipt.key}"), ours("(claimed)"))
-            if receipt.doubt
-            else (Piece(Voice.NAME, "the gate"), ours("(signed)"))
-        )
-        pieces += [*gate, ours("sent"), said(receipt.operation), ours("and was answered"), said(receipt.inline)]
-        pieces += [] if outcome.words == ONCE else [said(outcome.words)]
+        gate = said(f"gate {receipt.key}") if receipt.doubt else Piece(Voice.NAME, "the gate")
+        pieces += [gate, ours("(claimed) sent" if receipt.doubt else "(signed) sent"), said(receipt.operation)]
+        pieces += [ours("and was answered"), said(receipt.inline)]
+        pieces += [] if outcome.words == ONCE else [ours(";"), said(outcome.words)]
     else:
         pieces += [said(outcome.words)]
-        pieces += [ours("it still lacked"), said(", ".join(proposal.lacked))] if proposal.lacked else []
+        pieces += [ours("; it still lacked"), said(", ".join(proposal.lacked))] if proposal.lacked else []
     if outcome.doubt or (receipt is not None and receipt.doubt):
         pieces.append(doubted(UNPROVEN))
     event = outcome.event or proposal.event
