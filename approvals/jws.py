@@ -102,6 +102,7 @@ def take_apart(text: str) -> Token:
     if len(parts) != 3 or len(text) > MAX_TOKEN:
         raise SignatureError("is not a compact JWS")
     header, payload = _json(parts[0]), _json(parts[1])
+    _bytes(parts[2])
     return Token(header=header, payload=payload, text=text)
 
 
@@ -127,9 +128,20 @@ def verify(token: Token, typ: str, key: PublicKey) -> None:
 
 def _json(part: str) -> dict[str, JsonValue]:
     try:
-        value = parse(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, CanonicalError) as error:
+        value = parse(_bytes(part))
+    except CanonicalError as error:
         raise SignatureError("is not a compact JWS over JSON") from error
     if not isinstance(value, dict):
         raise SignatureError("is not a compact JWS over a JSON object")
     return value
+
+
+def _bytes(part: str) -> bytes:
+    """What base64url *part* holds. Padding, spare bits and characters that a lenient reader skips make no second token."""
+    try:
+        data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError as error:
+        raise SignatureError("is not a compact JWS") from error
+    if base64.urlsafe_b64encode(data).decode().rstrip("=") != part:
+        raise SignatureError("is not a compact JWS in its one form")
+    return data

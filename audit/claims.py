@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from approvals.decision import Heard, Withdrawal
 from approvals.errors import SignatureError
+from approvals.jws import take_apart
 from approvals.settlement import USED, Claim
 from approvals.signed import Kind, Signed, opened
 from audit.law import Law, ever_pinned
@@ -70,13 +71,37 @@ def announced(record: MissionRecord, digest: Digest, law: Law, item: int = 0) ->
     return uses(record, law).get((digest, item))
 
 
-def _claim(heard: Heard, directory: Directory) -> Announcement | None:
-    if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None or len(heard.values[0]) > MAX_CLAIM:
+@dataclass(frozen=True)
+class Claimed:
+    """What calls itself an announcement, whoever signed it."""
+
+    item: tuple[Digest, int]
+    kid: str
+
+
+def claimed_use(heard: Heard) -> Claimed | None:
+    """The announcement that *heard* has the form of, unproven; None where it has another."""
+    try:
+        signed = _sent(heard)
+        claim = Claim.model_validate(signed.body) if signed is not None else None
+        return Claimed((claim.proposal, claim.item), take_apart(signed.jws).kid) if signed and claim else None
+    except (SignatureError, CanonicalError, ValidationError):
         return None
 
+
+def _claim(heard: Heard, directory: Directory) -> Announcement | None:
     try:
-        signed = Signed.model_validate(parse(heard.values[0]))
+        signed = _sent(heard)
+        if signed is None:
+            return None
         claim = Claim.model_validate(opened(signed, Kind.CLAIM, ever_pinned(directory).gate))
     except (SignatureError, CanonicalError, ValidationError):
         return None
     return Announcement(heard.event_id, signed.digest, claim)
+
+
+def _sent(heard: Heard) -> Signed | None:
+    """The signed thing in *heard* where it has the form of an announcement. Raises CanonicalError, ValidationError."""
+    if heard.name != USED or len(heard.values) != 1 or heard.values[0] is None or len(heard.values[0]) > MAX_CLAIM:
+        return None
+    return Signed.model_validate(parse(heard.values[0]))

@@ -67,7 +67,8 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
     """
     record = sources.record
     sealed = any(encrypted(event) for event in record.raw)
-    members = {"history.json": to_json(record.raw), "keys.json": _json(sources.directory.model_dump(mode="json", exclude_defaults=True))}
+    hints = sources.directory.model_dump(mode="json", exclude_defaults=True)
+    members = {"history.json": to_json(record.raw), "keys.json": _json(hints)}
     for key, events in sources.uses.items():
         members[f"uses/{key}.json"] = to_json(settled_events(events))
     for named in bundles_of(record):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 from temporalio.api.history.v1 import History, HistoryEvent
 
 from audit.chain import stable
@@ -23,10 +26,36 @@ def from_json(data: bytes, what: str) -> list[HistoryEvent]:
     The events in *data*.
 
     Raises:
-        ArchiveError: Not such a history, or one with fields this version does not know; names *what*.
+        ArchiveError: Not such a history, or one with fields or values this version does not know; names *what*.
     """
     try:
         found: History = json_format.Parse(data, History())
     except (json_format.Error, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ArchiveError(f"`{what}` is not a history this version can read: {str(error)[:200]}") from error
+        words = f"`{what}` is not a history this version can read ({str(error)[:200]}); if it is a newer one, update sayso"
+        raise ArchiveError(words) from error
+    for event in found.events:
+        strange = _strange(event)
+        if strange is not None:
+            raise ArchiveError(f"`{what}`: event {event.event_id} has a `{strange}` this version does not know; update sayso")
     return list(found.events)
+
+
+def _strange(message: Message) -> str | None:
+    """The name of an enumeration below *message* with a value that has no name here: JSON takes any number for one."""
+    for field, value in message.ListFields():
+        if field.enum_type is not None:
+            values = value if field.is_repeated else (value,)
+            if any(each not in field.enum_type.values_by_number for each in values):
+                return str(field.name)
+        elif field.message_type is not None:
+            strange = next(filter(None, map(_strange, _children(field, value))), None)
+            if strange is not None:
+                return strange
+    return None
+
+
+def _children(field: FieldDescriptor, value: Any) -> Iterable[Message]:
+    entry = field.message_type
+    if entry is not None and entry.GetOptions().map_entry:
+        return (value[key] for key in value) if entry.fields_by_name["value"].message_type is not None else ()
+    return value if field.is_repeated else (value,)

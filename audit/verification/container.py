@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from approvals.errors import SignatureError
@@ -10,11 +11,19 @@ from audit.manifest import CHECKPOINT, Checkpoint, Manifest, checkpoint_of, expo
 from audit.verification.result import Found, fails, holds, missing
 from policies.directory import Directory
 
+_MEMBER = re.compile(
+    r"history\.json|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.json|policies/[0-9a-f]{64}/.+"
+    r"|(rail\.json|cards/[0-9a-f]{64}\.(json|txt))(\.sealed)?"
+)
+"""What an archive of this format has in it."""
+
 
 def check_members(manifest: Manifest, members: Mapping[str, bytes]) -> list[Found]:
-    """Whether the archive holds exactly what the manifest lists, byte for byte."""
-    lines = misfits(manifest, members)
-    return [fails("members", line) for line in lines] or [holds("members", f"{len(manifest.members)} members are as listed")]
+    """Whether the archive holds exactly what the manifest lists, byte for byte, and nothing that no verifier reads."""
+    found = [fails("members", line) for line in misfits(manifest, members)]
+    strange = sorted(name for name in manifest.members if not _MEMBER.fullmatch(name))
+    found += [missing("members", f"`{name}` is a member that this version does not know: update sayso") for name in strange]
+    return found or [holds("members", f"{len(manifest.members)} members are as listed")]
 
 
 def check_checkpoint(manifest: Manifest, members: Mapping[str, bytes], trust: Directory) -> list[Found]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
-from audit.errors import AuditError
-from audit.principals import principals_of, reset_trouble
+from audit.errors import AuditError, NotAMissionError
+from audit.principals import principals_of
+from audit.record import MissionRecord
+from audit.verification import sequence
 from audit.verification.material import Material
 from audit.verification.result import Found, fails, holds, missing
 
@@ -15,6 +17,8 @@ def check_chain(material: Material) -> list[Found]:
     expected = material.manifest.chain
     try:
         found = material.record.chain
+    except NotAMissionError as error:
+        return [fails("chain", str(error))]
     except AuditError as error:
         return [missing("chain", str(error))]
     for index, (here, there) in enumerate(zip(found, expected, strict=False), start=1):
@@ -27,18 +31,27 @@ def check_chain(material: Material) -> list[Found]:
 
 
 def check_run(material: Material) -> list[Found]:
-    """Whether it is the run the manifest names, and over."""
+    """Whether it is the run the manifest names, whole in itself, and over."""
     record, mission = material.record, material.manifest.mission
     attributes = record.raw[0].workflow_execution_started_event_attributes
     if record.started.mission != mission or attributes.workflow_id not in ("", mission.mission_id):
         return [fails("run", "the history is of another mission than the manifest names", 1)]
-    if attributes.original_execution_run_id not in ("", mission.run_id) and reset_trouble(record) is None:
+    if mission.run_id not in {attributes.original_execution_run_id, *_resets(record)}:
         return [fails("run", "the history is of another run than the manifest names", 1)]
+    broken = sequence.trouble(record.raw)
+    if broken is not None:
+        return [fails("run", f"no server wrote this history: {broken[0]}", broken[1])]
     if record.closed != material.manifest.closed:
         return [fails("run", "the manifest tells another end of the run than the history", record.head)]
     if not record.closed:
         return [missing("run", f"the run was still open at event {record.head}: what came after is not here", record.head)]
     return [holds("run", f"the run ended at event {record.head}", record.head)]
+
+
+def _resets(record: MissionRecord) -> set[str]:
+    """The runs that resets made of the one that the history begins with: each left a failed workflow task that names it."""
+    failed = (event.workflow_task_failed_event_attributes for event in record.raw)
+    return {attributes.new_run_id for attributes in failed if attributes.new_run_id}
 
 
 def check_start(material: Material) -> list[Found]:

@@ -21,6 +21,7 @@ from audit.proposals import Found as Proposed
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
 from audit.stored import from_json
+from audit.verification import sequence
 from policies.bundle import Bundle
 from policies.canonical import Digest, parse
 from policies.directory import Directory
@@ -40,6 +41,8 @@ class UseRecord:
     receipts: tuple[Signed, ...]
     sealed: bool
     """Some payload of it could not be opened."""
+    trouble: str | None = None
+    """Why it is no history of that use."""
 
 
 @dataclass(frozen=True)
@@ -112,17 +115,27 @@ async def opened_uses(members: Mapping[str, bytes], codec: PayloadCodec | None) 
     for name, content in members.items():
         folder, _, file = name.partition("/")
         if folder == "uses" and file.endswith(".json"):
-            found[file.removesuffix(".json")] = _use(await open_events(from_json(content, name), codec))
+            key = file.removesuffix(".json")
+            found[key] = _use(key, await open_events(from_json(content, name), codec))
     return found
 
 
-def _use(events: list[HistoryEvent]) -> UseRecord:
+def _use(key: str, events: list[HistoryEvent]) -> UseRecord:
     first = events[0].workflow_execution_started_event_attributes.input.payloads if events else []
     claims = [_signed(json_of(payload)) for payload in first]
     signals = [event for event in events if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED]
     payloads = [p for event in signals for p in event.workflow_execution_signaled_event_attributes.input.payloads]
     receipts = [signed for signed in (_signed(json_of(payload)) for payload in payloads) if signed is not None]
-    return UseRecord(claims[0] if len(claims) == 1 else None, tuple(receipts), any(sealed(event) for event in events))
+    closed = any(sealed(event) for event in events)
+    return UseRecord(claims[0] if len(claims) == 1 else None, tuple(receipts), closed, _trouble(key, events))
+
+
+def _trouble(key: str, events: list[HistoryEvent]) -> str | None:
+    broken = sequence.trouble(events)
+    if broken is not None:
+        return f"no server wrote its history: {broken[0]}"
+    named = events[0].workflow_execution_started_event_attributes.workflow_id
+    return None if named in ("", f"use/{key}") else "its history is of another workflow"
 
 
 def _signed(data: bytes | None) -> Signed | None:

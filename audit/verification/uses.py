@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from approvals.proposal import Proposal, use_key
 from approvals.settlement import Receipt, Settlement, SettlementKind
 from approvals.signed import Kind, Signed
-from audit.claims import Announcement
+from audit.claims import Announcement, claimed_use
+from audit.export import use_keys
 from audit.judgement import Point, judge
 from audit.proposals import FINAL
 from audit.record import when
@@ -50,10 +51,43 @@ def check_uses(material: Material) -> list[Found]:
         if trouble is not None:
             found.append(fails("uses", f"the head of this announcement {trouble}", announcement.event_id))
         if key not in material.uses:
-            found.append(missing("uses", f"the workflow `use/{key[:12]}…` is not in the archive", announcement.event_id))
+            found.append(missing("uses", f"the workflow `{_name(key)}` is not in the archive", announcement.event_id))
         elif material.uses[key].sealed:
-            found.append(missing("uses", f"the workflow `use/{key[:12]}…` is sealed", announcement.event_id))
+            found.append(missing("uses", f"the workflow `{_name(key)}` is sealed", announcement.event_id))
+    named = set(use_keys(material.record))
+    for key, use in material.uses.items():
+        if key not in named:
+            found.append(fails("uses", f"the workflow `{_name(key)}` is in the archive, and nothing names it"))
+        elif use.trouble is not None:
+            found.append(fails("uses", f"of the workflow `{_name(key)}`, {use.trouble}"))
+    found += _unannounced(material)
     return found or [holds("uses", f"{len(material.announcements)} uses were announced, each first of its kind")]
+
+
+def _unannounced(material: Material) -> Iterator[Found]:
+    """An outcome is unknown only where something may have been sent, and nothing is sent that was not announced."""
+    for event, settlement in material.settlements.items():
+        item = (settlement.proposal, settlement.item)
+        announcement = material.announcements.get(item)
+        if settlement.kind is not SettlementKind.UNKNOWN or (announcement and announcement.event_id < event):
+            continue
+        yield _never_announced("uses", f"the gate called the outcome of `{item[0][:12]}` unknown", item, event, material)
+
+
+def _never_announced(check: str, words: str, item: Item, event: int | None, material: Material) -> Found:
+    """Fails; missing where a gate whose key is not pinned announced it, or says so."""
+    for heard in material.record.signals:
+        claimed = claimed_use(heard)
+        if claimed is not None and claimed.item == item and material.trust.gate(claimed.kid) is None:
+            return missing(
+                check, f"{words}, and its use was announced by `{claimed.kid}`, which is not a gate you pin", heard.event_id
+            )
+    return fails(check, f"{words}, and its use was never announced in this history", event)
+
+
+def _name(key: str) -> str:
+    digest, _, item = key.partition(".")
+    return f"use/{digest[:12]}…{'.' if item else ''}{item}"
 
 
 def check_receipts(material: Material) -> list[Found]:
@@ -129,7 +163,7 @@ def _item(item: Item, papers: list[Paper], material: Material) -> Iterator[Found
         return
     announcement = material.announcements.get(item)
     if announcement is None:
-        yield fails("receipts", f"something was sent for `{name[:12]}`, and its use was never announced in this history", event)
+        yield _never_announced("receipts", f"something was sent for `{name[:12]}`", item, event, material)
         return
     yield from _as_approved(item, papers, proposed.proposal, announcement, material)
     yield from _admitted(item, papers, announcement, material)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from temporalio.converter import PayloadCodec
 
+from approvals.errors import ApprovalError
 from audit import archive, manifest
-from audit.errors import ArchiveError, AuditError
+from audit.errors import ArchiveError, AuditError, NotAMissionError
 from audit.manifest import MANIFEST, Manifest
 from audit.verification.answers import check_answers, check_witnesses
 from audit.verification.container import check_checkpoint, check_members
@@ -27,7 +28,8 @@ from policies.errors import PolicyError
 LoadBundle = Callable[[Digest, Mapping[str, bytes]], Bundle]
 """Loads a bundle from its files; raises PolicyError where it cannot."""
 
-CHECKS: Mapping[str, Callable[[Material], list[Found]]] = {
+Check = Callable[[Material], list[Found]]
+CHECKS: Mapping[str, Check] = {
     "chain": check_chain,
     "run": check_run,
     "contents": check_contents,
@@ -42,6 +44,14 @@ CHECKS: Mapping[str, Callable[[Material], list[Found]]] = {
     "rail": check_derived,
 }
 """What is checked of a history that can be read, in this order. Before it: the container, its members and its checkpoint."""
+UNTOLD = (
+    *(AuditError, ApprovalError, PolicyError),
+    *(ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
+)
+"""
+What hostile content can make fail, ours and the libraries'. Then the check could not be made, and that is never VERIFIED; it is
+no reason to end without a verdict, and to say nothing of the archives after it.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,13 @@ class Verifier:
         findings = [*check_members(listed, members), *check_checkpoint(listed, members, trust)]
         try:
             material = await self._material(listed, members, trust)
-        except AuditError as error:
-            return Examined(_ended(listed, [*findings, missing("history", str(error))]), None)
-        for check in CHECKS.values():
-            findings += check(material)
+        except NotAMissionError as error:
+            return Examined(_ended(listed, [*findings, fails("chain", str(error))]), None)
+        except UNTOLD as error:
+            words = f"the history cannot be read here: {str(error)[:300]}"
+            return Examined(_ended(listed, [*findings, missing("chain", words)]), None)
+        for name, check in CHECKS.items():
+            findings += _checked(name, check, material)
         return Examined(_ended(listed, findings), material)
 
     async def _material(self, listed: Manifest, members: Mapping[str, bytes], trust: Directory) -> Material:
@@ -122,6 +135,15 @@ class Verifier:
             except PolicyError as error:
                 found[name] = f"policy bundle `{name[:12]}` does not load here: {error}"
         return found
+
+
+def _checked(name: str, check: Check, material: Material) -> list[Found]:
+    try:
+        return check(material)
+    except NotAMissionError as error:
+        return [fails(name, str(error))]
+    except UNTOLD as error:
+        return [missing(name, f"this cannot be judged here: {str(error)[:300] or type(error).__name__}")]
 
 
 def _hints(members: Mapping[str, bytes]) -> Directory | None:

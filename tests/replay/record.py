@@ -62,7 +62,7 @@ async def record(world: World, name: str) -> None:
     case_id, people, expires = STORIES[name]
     policies = world.policies / "refund.cedar"
     before = policies.read_text()
-    policies.write_text(before.replace('@expires("24h")', f'@expires("{expires}")'))
+    policies.write_text(before.replace('@expires("24h")', f'@expires("{expires}")', 1))
     async with world.working():
         handle = await world.start(case_id)
         await people(world, handle)

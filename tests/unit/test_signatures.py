@@ -33,6 +33,21 @@ def test_what_was_signed_verifies() -> None:
     assert (token.kid, token.payload) == ("one", {"a": 1})
 
 
+@pytest.mark.parametrize("change", ["spare bits", "padding", "line", "skipped"])
+def test_token_has_one_form(change: str) -> None:
+    """A lenient reader of base64 takes all of these for the same token: then one signature had many texts."""
+    text = ONE.sign(TYP, {"a": 1})
+    last = "".join(chr(ord(text[-1]) + 1))
+    other = {
+        "spare bits": text[:-1] + last,
+        "padding": text + "==",
+        "line": text + "\n",
+        "skipped": text[:-9] + "!" + text[-9:],
+    }
+    with pytest.raises(SignatureError, match="compact JWS"):
+        take_apart(other[change])
+
+
 def test_signature_of_another_key_under_the_same_kid_does_not_verify() -> None:
     """The key is the directory's."""
     as_one = Signer.from_jwk(json.dumps({**TWO.to_jwk(), "kid": "one"}))
