@@ -6,10 +6,12 @@ from pydantic import JsonValue
 
 from approvals.testimony import SIGNATURE
 from audit.record import Completed
-from audit.report.parts import ReadPart, Who
+from audit.report.parts import ReadPart, Who, Work
 from audit.report.values import value_of
 from audit.verification.material import Material
 from audit.witnesses import witness_of
+
+UNREAD = "what cannot be read"
 
 
 def reads(material: Material) -> list[ReadPart]:
@@ -22,9 +24,17 @@ def answers(material: Material) -> list[ReadPart]:
     return [_reasoned(done, material) for done in material.record.completed if done.activity == "reason"]
 
 
+def works(material: Material) -> list[Work]:
+    """When a gate was asked, and had answered, whoever did so in its place."""
+    done = (each for each in material.record.completed if each.activity in ("propose", "settle"))
+    return [Work(each.event_id, each.scheduled_at, each.at, each.activity) for each in done]
+
+
 def _read(done: Completed, material: Material) -> ReadPart:
     asked, answer = _object(done.input), _object(done.result)
-    return _part(done, material, str(asked.get("operation", "")), "", asked.get("arguments"), answer.get("failed") is True)
+    return _part(
+        done, material, str(asked.get("operation") or UNREAD), "", asked.get("arguments"), answer.get("failed") is True
+    )
 
 
 def _reasoned(done: Completed, material: Material) -> ReadPart:
@@ -33,7 +43,7 @@ def _reasoned(done: Completed, material: Material) -> ReadPart:
     model = f"{named}: rules, no model was asked" if answer.get("rule_based") is True else named
     inputs = asked.get("inputs")
     given: JsonValue = [*sorted(inputs)] if isinstance(inputs, dict) else None
-    return _part(done, material, str(asked.get("purpose", "")), model, given, False)
+    return _part(done, material, str(asked.get("purpose") or UNREAD), model, given, False)
 
 
 def _part(done: Completed, material: Material, what: str, model: str, asked: JsonValue, failed: bool) -> ReadPart:

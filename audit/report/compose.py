@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.proposal import Proposal
-from audit.errors import AuditError
 from audit.observation import Observation, ObservationKind
 from audit.rail import rail
 from audit.report import answered, events, papers, people, sent
@@ -20,7 +19,7 @@ from audit.report.proposed import Proposed
 from audit.report.story import story
 from audit.verification.material import Material
 from audit.verification.result import Found, Verification
-from audit.verification.verify import Examined
+from audit.verification.verify import UNTOLD, Examined
 from policies.action import MissionRef
 from policies.canonical import Digest
 from policies.directory import Directory
@@ -117,8 +116,9 @@ def report_of(examined: Examined, source: Source) -> Report:
 def _story(material: Material) -> tuple[Story | None, str]:
     try:
         return _told(material), ""
-    except AuditError as error:
-        return None, str(error)
+    except UNTOLD as error:
+        # A verification ends with a verdict whatever an archive holds, and so does a page.
+        return None, f"it cannot be told here: {str(error)[:300] or type(error).__name__}"
 
 
 def _told(material: Material) -> Story:
@@ -140,7 +140,9 @@ def _told(material: Material) -> Story:
         mission=mission,
         steps=story(mission, reads, answers, proposals.shown, refused, receipts),
         timeline=drawn(
-            lanes_of(mission, [*reads, *answers], proposals.shown, decisions, observations), mission.began_at, mission.last_at
+            lanes_of(mission, [*reads, *answers], answered.works(material), proposals.shown, decisions, observations),
+            mission.began_at,
+            mission.last_at,
         ),
         proposals=proposals,
         strays=Some.of((each for each in decisions if each.proposal not in here), MOST_WORDS),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from audit.report.labels import Label, labels
-from audit.report.marks import Lanes, Mark, Shape
+from audit.report.marks import WORK, Lanes, Mark, Shape
 from audit.report.scale import Interval, Scale, magnified, step, whole, working
 from audit.report.times import clock, second, span
 
@@ -22,6 +22,7 @@ THINNEST = 2.0
 GAP, INSET = 30.0, 9.0
 TICK_ROOM, FINE_TICK_ROOM = 84.0, 62.0
 LANE_NAME = 18
+_HEIGHTS = {Shape.RUN: 3.0, Shape.READ: 9.0, Shape.MODEL: 15.0, Shape.GATE: 6.0, Shape.BAR: 15.0}
 _LETTERS = "ABCDEF"
 
 
@@ -55,6 +56,11 @@ class Tick:
 
     x: float
     text: str
+
+    @property
+    def anchor(self) -> str:
+        """`end` where the text would leave the drawing."""
+        return "end" if self.x > RIGHT - 20 else "middle"
 
 
 @dataclass(frozen=True)
@@ -110,15 +116,12 @@ def drawn(lanes: Lanes, began_at: datetime, last_at: datetime) -> Timeline:
 
 
 def _busy(marks: Iterable[Mark], began_at: datetime) -> list[Interval]:
-    """When something happened: every moment, and the time that reads and models took. Waiting is not work."""
-    found = []
+    """When something happened: every moment, and the time that reads, models and gates took. Waiting is not work."""
+    found: list[Interval] = []
     for mark in marks:
         start = _since(began_at, mark.at)
-        until = mark.until if mark.until is not None and mark.lane == 1 else None
-        found.append((start, _since(began_at, until) if until else start))
-        if mark.until is not None and mark.lane != 1:
-            end = _since(began_at, mark.until)
-            found.append((end, end))
+        end = _since(began_at, mark.until) if mark.until is not None else start
+        found += [(start, end)] if mark.shape in WORK else [(start, start), (end, end)]
     return found
 
 
@@ -165,7 +168,7 @@ def _middle(lane: int) -> float:
 
 
 def _box(mark: Mark, x: float, right: float, y: float, seconds: float) -> Box:
-    height = 3.0 if mark.lane == 0 else 12.0 if mark.lane == 1 else 15.0
+    height = _HEIGHTS[mark.shape]
     return Box(x, y - height / 2, max(right - x, THINNEST), height, mark, seconds)
 
 
@@ -223,5 +226,4 @@ PATHS = {
     Shape.TICK: "M{x:.2f} {y:.1f}m0 -5l0 10",
     Shape.TRIANGLE: "M{x:.2f} {y:.1f}m0 -6l5.5 10l-11 0z",
     Shape.DIAMOND: "M{x:.2f} {y:.1f}m0 -6l6 6l-6 6l-6 -6z",
-    Shape.BAR: "",
 }

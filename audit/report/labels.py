@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from approvals.display import columns
-from audit.report.marks import Mark
+from audit.report.marks import Mark, Shape
 
 CHARACTER = 6.6
 """Units that a character takes, at most."""
 MARGIN = 8.0
+_ALONE = frozenset({Shape.BAR, Shape.MODEL})
+"""Bars that have their label beside them where it does not fit inside; of the others there are many, close together."""
 LEFTMOST, RIGHTMOST = 124.0, 1000.0
 
 
@@ -43,13 +45,13 @@ def labels(
     lanes = {bar[3].lane for bar in bars} | {point[2].lane for point in points}
     rows: dict[int, list[tuple[float, float]]] = {lane: [*breaks] for lane in lanes}
     for x, right, _, mark in bars:
-        if mark.lane > 0:
+        if mark.shape is not Shape.RUN:
             rows[mark.lane].append((x, right))
     for x, _, mark in points:
         rows[mark.lane].append((x - MARGIN + 1, x + MARGIN - 1))
     found: list[Label] = []
     for x, right, y, mark in _widest(bars):
-        label = _inside(x, right, y, mark) or _beside(x, right, y, mark, rows[mark.lane])
+        label = _inside(x, right, y, mark) or (_beside(x, right, y, mark, rows[mark.lane]) if mark.shape in _ALONE else None)
         found += [label] if label else []
     for x, y, mark in points:
         label = _beside(x, x, y, mark, rows[mark.lane])

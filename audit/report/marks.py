@@ -10,7 +10,7 @@ from enum import StrEnum
 from approvals.decision import NOES, Verdict
 from approvals.proposal import proposal_id
 from audit.observation import Observation, ObservationKind
-from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart, Tone
+from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart, Tone, Work
 from audit.report.times import span, stamp
 
 MOST_MARKS = 600
@@ -23,6 +23,10 @@ class Shape(StrEnum):
     """How a mark is drawn; each kind of thing has its own, so that none is told by colour alone."""
 
     BAR = "bar"
+    RUN = "run"
+    READ = "read"
+    MODEL = "model"
+    GATE = "gate"
     CHECK = "check"
     CROSS = "cross"
     RING = "ring"
@@ -30,6 +34,10 @@ class Shape(StrEnum):
     TICK = "tick"
     TRIANGLE = "triangle"
     DIAMOND = "diamond"
+
+
+WORK = frozenset({Shape.READ, Shape.MODEL, Shape.GATE})
+"""Bars of somebody at work."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +92,22 @@ _MISSION = {
 def lanes_of(
     mission: MissionPart,
     given: Sequence[ReadPart],
+    works: Sequence[Work],
     proposals: Sequence[ProposalPart],
     decisions: Sequence[DecisionPart],
     observations: Sequence[Observation],
 ) -> Lanes:
-    """Lanes and marks of one mission."""
-    names = ["mission", "reads, model"]
-    marks = [_run(mission), *_alone(observations, _MISSION, 0), *(_given(each, 1) for each in given)]
+    """Lanes and marks of one mission; a lane that nothing would stand on is left out."""
+    names = ["mission"]
+    marks = [_run(mission), *_alone(observations, _MISSION, 0)]
+    marks += [_given(each, len(names)) for each in given]
+    names += ["reads, model"] if given else []
     rows = _rows(proposals, mission.last_at)
-    names += ["proposals", *[""] * (max(rows, default=0))]
-    marks += [_proposal(each, 2 + row, mission.last_at) for each, row in zip(proposals, rows, strict=True)]
+    marks += [_proposal(each, len(names) + row, mission.last_at) for each, row in zip(proposals, rows, strict=True)]
+    names += ["proposals", *[""] * max(rows)] if rows else []
     people = _people(decisions)
-    marks += _alone(observations, _GATE, len(names) + len(people))
+    gate = len(names) + len(people)
+    marks += [*(_work(each, gate) for each in works), *_alone(observations, _GATE, gate)]
     # Those that counted are drawn first: a flood of others must not push them out.
     ordered = sorted(decisions, key=lambda each: not each.counts)
     marks += [_decision(each, len(names) + people.index(_named(each, people))) for each in ordered]
@@ -107,7 +119,7 @@ def _run(mission: MissionPart) -> Mark:
     long = span((mission.last_at - mission.began_at).total_seconds())
     words = f"the mission ran {long}, from {stamp(mission.began_at)} to {stamp(mission.last_at)}"
     return Mark(
-        0, mission.began_at, mission.last_at, Shape.BAR, Tone.PLAIN, "", words if mission.closed else f"{words}, and on", 1
+        0, mission.began_at, mission.last_at, Shape.RUN, Tone.PLAIN, "", words if mission.closed else f"{words}, and on", 1
     )
 
 
@@ -124,8 +136,13 @@ def _alone(
 def _given(part: ReadPart, lane: int) -> Mark:
     kind = f"answer of {part.model}" if part.model else "read"
     title = f"{kind}: {part.what[:200]}, took {span((part.at - part.asked_at).total_seconds())}, event {part.event}"
-    tone = Tone.WARY if part.model else Tone.PLAIN
-    return Mark(lane, part.asked_at, part.at, Shape.BAR, tone, "model" if part.model else "read", title, part.event)
+    shape, label = (Shape.MODEL, "model") if part.model else (Shape.READ, "read")
+    return Mark(lane, part.asked_at, part.at, shape, Tone.PLAIN, label, title, part.event)
+
+
+def _work(part: Work, lane: int) -> Mark:
+    title = f"{part.what}, took {span((part.at - part.asked_at).total_seconds())}, event {part.event}, {stamp(part.at)}"
+    return Mark(lane, part.asked_at, part.at, Shape.GATE, Tone.PLAIN, "", title, part.event)
 
 
 def _rows(proposals: Sequence[ProposalPart], last: datetime) -> list[int]:

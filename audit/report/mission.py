@@ -14,7 +14,7 @@ from audit.report.values import inline, text_of, value_of
 from audit.verification.material import Material
 
 _ENDS = frozenset({ObservationKind.FINISHED, ObservationKind.ENDED})
-LONGEST = 1000
+LONGEST = 80
 
 
 def mission_part(material: Material, observations: Sequence[Observation]) -> MissionPart:
@@ -45,7 +45,7 @@ def mission_part(material: Material, observations: Sequence[Observation]) -> Mis
 def _ending(end: Observation | None, closed: bool) -> str:
     if end is not None:
         words, left = text_of(end.what, LONGEST)
-        return f"{words} [{left}]" if left else words
+        return f"{words}…" if left else words
     return "the run is over" if closed else "still open when it was exported"
 
 

@@ -243,6 +243,16 @@ class ReadPart:
 
 
 @dataclass(frozen=True)
+class Work:
+    """An activity by the time it took."""
+
+    event: int
+    asked_at: datetime
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True)
 class UsePart:
     """The one use of an item, as announced."""
 

@@ -89,7 +89,7 @@ class Proposed:
         about = [each for each in self._settled[paper.digest] if not each.doubt or paper.doubt]
         own = [each for each in about if each.body.item == item or each.body.kind in FINAL]
         slip = next((slip for slip in self._slips[paper.digest, item] if not slip.doubt or paper.doubt), None)
-        last = own[-1] if own else None
+        last = _closing(own) or (own[-1] if own else None)
         told = last.body.kind if last else None
         if slip is not None and told not in (SettlementKind.RECEIPT, SettlementKind.ANSWERED):
             return _receipted(item, slip, last)
@@ -113,6 +113,16 @@ class Proposed:
         except AuditError:
             return ()
         return judgement.resolution.missing if judgement.resolution else ()
+
+
+def _closing(about: Sequence[Paper[Settlement]]) -> Paper[Settlement] | None:
+    """The answer that ended it: its first receipt, else the first of the kind that was said last."""
+    ends = [each for each in about if not each.body.open]
+    if not ends:
+        return None
+    kinds = {each.body.kind for each in ends}
+    kind = SettlementKind.RECEIPT if SettlementKind.RECEIPT in kinds else ends[-1].body.kind
+    return next(each for each in ends if each.body.kind is kind)
 
 
 def _inline(proposal: Proposal, most: int = 3) -> str:

@@ -13,6 +13,8 @@ from itertools import pairwise
 MOST_BREAKS = 5
 IDLE = 0.25
 """A gap of this share of what is drawn is worth a break."""
+WAIT = 1.0
+"""Seconds; what is shorter is not waited for."""
 CROWDED = 0.6
 """Phases that take more than this share of the whole need no scale of their own."""
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -74,7 +76,7 @@ def working(busy: Iterable[Interval], seconds: float) -> tuple[Interval, ...]:
     gaps = sorted((after[0] - before[1], index) for index, (before, after) in enumerate(pairwise(merged)))
     cuts: list[int] = []
     rest = merged[-1][1] - merged[0][0] if merged else 0.0
-    while gaps and len(cuts) < MOST_BREAKS and gaps[-1][0] > IDLE * rest and gaps[-1][0] > 0:
+    while gaps and len(cuts) < MOST_BREAKS and gaps[-1][0] > IDLE * rest and gaps[-1][0] >= WAIT:
         gap, index = gaps.pop()
         cuts.append(index)
         rest -= gap

@@ -26,7 +26,8 @@ from audit.report.values import text_of
 MOST_STEPS = 12
 MOST_REFUSED = 3
 """So many decisions that did not count are told one by one."""
-QUOTE = 240
+QUOTE = 200
+_WANTING = ("open", "expired", "withdrawn")
 ONCE, COUNTED = "done, once", "counted"
 UNPROVEN = "(not proven to be the gate's word)"
 
@@ -171,7 +172,9 @@ def _ended(proposal: ProposalPart, outcome: Outcome, receipt: ReceiptPart | None
         pieces += [] if outcome.words == ONCE else [ours(";"), said(outcome.words)]
     else:
         pieces += [said(outcome.words)]
-        pieces += [ours("; it still lacked"), said(", ".join(proposal.lacked))] if proposal.lacked else []
+        lacked = ", ".join(proposal.lacked)
+        wants = outcome.kind in _WANTING and lacked and lacked not in outcome.words
+        pieces += [ours("; it still lacked"), said(lacked)] if wants else []
     if outcome.doubt or (receipt is not None and receipt.doubt):
         pieces.append(doubted(UNPROVEN))
     event = outcome.event or proposal.event

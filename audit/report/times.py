@@ -26,7 +26,7 @@ def span(seconds: float) -> str:
     """`3 min 20 s`, `16.7 s`, `41 ms`: the two largest units, and below a minute three digits."""
     if seconds < 0:
         return f"-{span(-seconds)}"
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{round(seconds * 1000)} ms" if seconds else "0 s"
     if seconds < 60:
         return f"{seconds:.3g} s"
