@@ -6,7 +6,8 @@ from pydantic import JsonValue
 
 from approvals.testimony import SIGNATURE
 from audit.record import Completed
-from audit.report.parts import ReadPart, Who, Work
+from audit.report.parts import ReadPart, Work
+from audit.report.pieces import Who
 from audit.report.values import value_of
 from audit.verification.material import Material
 from audit.witnesses import witness_of

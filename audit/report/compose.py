@@ -14,7 +14,8 @@ from audit.report.drawing import Timeline, drawn
 from audit.report.marks import lanes_of
 from audit.report.mission import mission_part
 from audit.report.papers import Paper
-from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart, ReceiptPart, Some, Step, UsePart, Word
+from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart, ReceiptPart, UsePart, Word
+from audit.report.pieces import Some, Step
 from audit.report.proposed import Proposed
 from audit.report.story import story
 from audit.verification.material import Material

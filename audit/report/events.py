@@ -9,8 +9,9 @@ from approvals.settlement import Settlement
 from approvals.thaw import FREEZE_CHECK
 from audit.observation import Observation, ObservationKind
 from audit.report.papers import Paper
-from audit.report.parts import Who, Word
+from audit.report.parts import Word
 from audit.report.people import who
+from audit.report.pieces import Who
 from audit.report.values import text_of
 from policies.directory import Directory
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 from approvals.decision import NOES, Verdict
 from approvals.proposal import proposal_id
 from audit.observation import Observation, ObservationKind
-from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart, Tone, Work
+from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart, Work
+from audit.report.pieces import Tone
 from audit.report.times import span, stamp
 
 MOST_MARKS = 600

@@ -8,8 +8,9 @@ from approvals import start
 from audit.observation import Observation, ObservationKind
 from audit.principals import principals_of, reset_trouble
 from audit.record import when
-from audit.report.parts import MissionPart, Who
+from audit.report.parts import MissionPart
 from audit.report.people import who
+from audit.report.pieces import Who
 from audit.report.values import inline, text_of, value_of
 from audit.verification.material import Material
 

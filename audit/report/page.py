@@ -19,7 +19,7 @@ from markupsafe import Markup
 from approvals.display import escaped, visible
 from audit.report.compose import Report
 from audit.report.drawing import PATHS
-from audit.report.parts import Shown
+from audit.report.pieces import Shown
 from audit.report.times import clock, second, span, stamp
 
 PAGE, STYLE = "page.html", "style.css"

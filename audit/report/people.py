@@ -10,7 +10,8 @@ from approvals.errors import UnreadableError
 from approvals.settlement import Settlement
 from approvals.votes import Vote
 from audit.report.papers import Paper
-from audit.report.parts import DecisionPart, Tone, Who
+from audit.report.parts import DecisionPart
+from audit.report.pieces import Tone, Who
 from audit.report.values import value_of
 from audit.verification.material import Material
 from audit.workload import decided

@@ -12,7 +12,8 @@ from audit.errors import AuditError
 from audit.judgement import Point, judge
 from audit.proposals import FINAL
 from audit.report.papers import Paper, Slip
-from audit.report.parts import DecisionPart, Outcome, ProposalPart, Row, Shown, Some, Tone
+from audit.report.parts import DecisionPart, Outcome, ProposalPart
+from audit.report.pieces import Row, Shown, Some, Tone
 from audit.report.values import inline
 from audit.verification.material import Material
 from policies.canonical import Digest

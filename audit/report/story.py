@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from approvals.proposal import proposal_id
-from audit.report.parts import (
-    DecisionPart,
-    MissionPart,
-    Outcome,
-    Piece,
-    ProposalPart,
-    ReadPart,
-    ReceiptPart,
-    Some,
-    Step,
-    Tone,
-    Voice,
-    Who,
-    Word,
-)
+from audit.report.parts import DecisionPart, MissionPart, Outcome, ProposalPart, ReadPart, ReceiptPart, Word
+from audit.report.pieces import Piece, Some, Step, Tone, Voice, Who
 from audit.report.times import span
 from audit.report.values import text_of
 

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from approvals.card import below
 from approvals.display import visible
-from audit.report.parts import Row, Shown, Value
+from audit.report.pieces import Row, Shown, Value
 
 MOST_CHARACTERS = 20_000
 MOST_ROWS = 400
