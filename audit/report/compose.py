@@ -32,7 +32,7 @@ MOST_READS = 100
 MOST_WORDS = 200
 MOST_EVENTS = 1000
 MOST_FINDINGS = 200
-MOST_REASONS = 6
+MOST_REASONS = 12
 _NOTABLE = frozenset(
     {ObservationKind.TROUBLE, ObservationKind.UNVERIFIED, ObservationKind.ENDED, ObservationKind.EVENT, ObservationKind.ASKED}
 )

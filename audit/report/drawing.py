@@ -22,7 +22,7 @@ THINNEST = 2.0
 GAP, INSET = 30.0, 9.0
 TICK_ROOM, FINE_TICK_ROOM = 84.0, 62.0
 LANE_NAME = 18
-_HEIGHTS = {Shape.RUN: 3.0, Shape.READ: 9.0, Shape.MODEL: 15.0, Shape.GATE: 6.0, Shape.BAR: 15.0}
+_HEIGHTS = {Shape.RUN: 3.0, Shape.READ: 12.0, Shape.MODEL: 15.0, Shape.GATE: 6.0, Shape.BAR: 15.0}
 _LETTERS = "ABCDEF"
 
 
@@ -105,14 +105,14 @@ class Timeline:
 def drawn(lanes: Lanes, began_at: datetime, last_at: datetime) -> Timeline:
     """The timeline of *lanes*: over the whole time, and where the mission mostly waited its working phases too."""
     seconds = max((last_at - began_at).total_seconds(), 1e-3)
-    phases = working(_busy(lanes.marks, began_at), seconds)
+    phases = working(_busy(lanes.every, began_at), seconds)
     full = whole(seconds, LEFT, RIGHT)
     words = [f"from {second(began_at)} to {second(last_at)} UTC: {span(seconds)}"]
     panels = [_panel("The whole time", words, lanes, full, began_at, _bands(phases, full))]
     if phases:
         scale = magnified(phases, LEFT, RIGHT, GAP, INSET)
         panels.append(_panel("Working phases, magnified", _told(phases, began_at), lanes, scale, began_at, ()))
-    return Timeline(tuple(panels), lanes.undrawn)
+    return Timeline(tuple(panels), len(lanes.every) - len(lanes.marks))
 
 
 def _busy(marks: Iterable[Mark], began_at: datetime) -> list[Interval]:
@@ -181,14 +181,17 @@ def _ticks(scale: Scale) -> Iterable[Tick]:
     for letter, phase in zip(_LETTERS, scale.phases, strict=False):
         size = step((FINE_TICK_ROOM if several else TICK_ROOM) / phase.per_second)
         most = int((phase.end - phase.start) / size + 1e-9)
-        unit, name = next((unit, name) for unit, name in _UNITS if max(size, most * size) >= unit * 0.999)
         for count in range(most + 1):
-            number = f"{round(count * size / unit, 6):g} {name}"
-            text = (letter if several else "0") if count == 0 else f"+{number}" if several else number
+            word = _tick(count * size, most * size)
+            text = (letter if several else "0") if count == 0 else f"+{word}" if several else word
             yield Tick(phase.place(phase.start + count * size), text)
 
 
-_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
+def _tick(seconds: float, longest: float) -> str:
+    """All ticks of an axis in one unit, below a minute."""
+    if longest >= 60:
+        return span(seconds)
+    return f"{round(seconds, 4):g} s" if longest >= 1 else f"{round(seconds * 1000, 1):g} ms"
 
 
 def _breaks(scale: Scale) -> Iterable[Span]:
@@ -208,7 +211,7 @@ def _bands(phases: Sequence[Interval], scale: Scale) -> tuple[Span, ...]:
 
 def _told(phases: Sequence[Interval], began_at: datetime) -> list[str]:
     """In words where the phases lie, and what is left out between them."""
-    words = ["one scale for all phases; a broken axis leaves out time in which nothing was recorded"]
+    words = ["one scale for all phases; a broken axis leaves out time in which nothing of this happened"]
     days = phases[-1][1] >= 86400
     for index, (letter, (start, end)) in enumerate(zip(_LETTERS, phases, strict=False)):
         at = began_at + timedelta(seconds=start)

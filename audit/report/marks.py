@@ -60,9 +60,13 @@ class Lanes:
     """The lanes from above, and what stands on them."""
 
     names: tuple[str, ...]
-    marks: tuple[Mark, ...]
-    undrawn: int
-    """Marks there was no room for."""
+    every: tuple[Mark, ...]
+    """In the order of what matters more."""
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Those there is room for."""
+        return self.every[:MOST_MARKS]
 
 
 _GATE = {
@@ -113,7 +117,7 @@ def lanes_of(
     ordered = sorted(decisions, key=lambda each: not each.counts)
     marks += [_decision(each, len(names) + people.index(_named(each, people))) for each in ordered]
     names += [*people, "gate"]
-    return Lanes(tuple(names), tuple(marks[:MOST_MARKS]), max(0, len(marks) - MOST_MARKS))
+    return Lanes(tuple(names), tuple(marks))
 
 
 def _run(mission: MissionPart) -> Mark:

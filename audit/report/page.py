@@ -70,6 +70,7 @@ def environment(templates: Mapping[str, str]) -> Environment:
         "span": span,
         "short": lambda digest: str(digest)[:12],
         "place": lambda number: f"{number:.2f}".rstrip("0").rstrip("."),
+        "exact": lambda number: f"{number:.6f}",
         "grouped": lambda number: f"{number:,}",
     }
     return found

@@ -23,7 +23,7 @@ def clock(at: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """`3 min 20 s`, `16.7 s`, `41 ms`: the two largest units, and below a minute three digits."""
+    """`3 min 20 s`, `16.7 s`, `41 ms`: the largest unit and the next, and below a minute three digits."""
     if seconds < 0:
         return f"-{span(-seconds)}"
     if seconds < 0.9995:
@@ -31,9 +31,9 @@ def span(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.3g} s"
     whole = round(seconds)
-    parts = []
+    counts = []
     for size, unit in (*_UNITS, (1, "s")):
         count, whole = divmod(whole, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
+        counts.append((count, unit))
+    first = next(place for place, (count, _) in enumerate(counts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in counts[first : first + 2] if count)

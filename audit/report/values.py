@@ -10,7 +10,9 @@ from approvals.card import below
 from approvals.display import visible
 from audit.report.pieces import Row, Shown, Value
 
-MOST_CHARACTERS = 20_000
+MOST_CHARACTERS = 40_000
+MOST_TEXT = 4_000
+"""Of one value: a long one must not push out those after it."""
 MOST_ROWS = 400
 MOST_DEPTH = 24
 MOST_LABEL = 200
@@ -65,6 +67,7 @@ def _inner(path: str, value: JsonValue) -> list[tuple[str, JsonValue]]:
 
 def _row(path: str, value: JsonValue, room: int) -> Row:
     label, cut = text_of(path or "(value)", MOST_LABEL)
+    room = min(room, MOST_TEXT)
     text, left = text_of(value, room) if isinstance(value, str) else text_of(_json(value, room), room)
     written = json.dumps(text, ensure_ascii=False) if isinstance(value, str) else text
     # A path was made visible where its keys were quoted; plain keys have nothing to hide.

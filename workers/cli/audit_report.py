@@ -21,7 +21,12 @@ _MOST = 5
 @click.command()
 @click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where the page goes: report.html."
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Where the page goes, for example report.html.",
 )
 @click.option(
     "--trust",
