@@ -8,6 +8,9 @@ from datetime import datetime
 from audit.report.pieces import Row, Shown, Some, Tone, Value, Who
 from policies.canonical import Digest
 
+WANTING = ("open", "expired", "withdrawn")
+"""Outcomes of a proposal that more say-so could have changed."""
+
 
 @dataclass(frozen=True)
 class MissionPart:
@@ -100,6 +103,11 @@ class ProposalPart:
     decisions: Some[DecisionPart]
     asks_about: Digest | None
     amends: Digest | None
+
+    @property
+    def wanting(self) -> bool:
+        """Whether it ended, or is open, for want of what it lacked."""
+        return bool(self.lacked) and any(outcome.kind in WANTING for outcome in self.outcomes.shown)
 
     @property
     def ended(self) -> Outcome | None:

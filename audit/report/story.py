@@ -14,7 +14,6 @@ MOST_STEPS = 12
 MOST_REFUSED = 3
 """So many decisions that did not count are told one by one."""
 QUOTE = 200
-_WANTING = ("open", "expired", "withdrawn")
 ONCE, COUNTED = "done, once", "counted"
 UNPROVEN = "(not proven to be the gate's word)"
 
@@ -160,7 +159,7 @@ def _ended(proposal: ProposalPart, outcome: Outcome, receipt: ReceiptPart | None
     else:
         pieces += [said(outcome.words)]
         lacked = ", ".join(proposal.lacked)
-        wants = outcome.kind in _WANTING and lacked and lacked not in outcome.words
+        wants = proposal.wanting and lacked not in outcome.words
         pieces += [ours("; it still lacked"), said(lacked)] if wants else []
     if outcome.doubt or (receipt is not None and receipt.doubt):
         pieces.append(doubted(UNPROVEN))
