@@ -54,6 +54,9 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.run
 	@$(BIN)/python -m benchmarks.policies
 	@$(BIN)/python -m benchmarks.decisions
+	@$(BIN)/python -m benchmarks.audit
+	@$(BIN)/python -m benchmarks.rail
+	@$(BIN)/python -m benchmarks.encryption
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 pyproject.toml -o requirements/sayso.lock

@@ -6,6 +6,9 @@ ActivityError                an activity could not do its work
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
  ├── NotPermitted            the caller asked for what it may not have
  ├── AlreadyUsed             the proposal's one use is taken
+ ├── PlaceTrouble            the place where archives are kept cannot be read or written
+ │    └── Absent             it answered that nothing of that name is there
+ ├── Taken                   something of that name is in the place already
  └── Forgotten               what the gate remembers cannot be read or written
 """
 
@@ -47,6 +50,21 @@ class NotPermitted(ActivityError):
 
 class AlreadyUsed(ActivityError):
     """A `use` workflow of this proposal exists."""
+
+
+class PlaceTrouble(ActivityError):
+    """*name* in a place for archives could not be read or written."""
+
+    def __init__(self, where: str, name: str, reason: str) -> None:
+        super().__init__(f"`{name}` in the archive at {where} cannot be used: {reason}")
+
+
+class Absent(PlaceTrouble):
+    """Nothing of that name is in the place."""
+
+
+class Taken(ActivityError):
+    """Something of that name is in the place, and nothing in it is ever written again."""
 
 
 class Forgotten(ActivityError):

@@ -21,7 +21,7 @@ from audit.archive import SUFFIX, pack
 from audit.export import Seal, Sources, bundles_of, members_of, use_keys
 from audit.manifest import CHECKPOINT, MANIFEST
 from audit.payloads import key_id
-from audit.record import MissionRecord
+from audit.record import CLOSING, MissionRecord
 from policies.canonical import Digest
 from policies.directory import Directory
 
@@ -37,7 +37,11 @@ class Bundles(Protocol):
 
 
 class Sealer(Protocol):
-    """What encrypts and decrypts members of an archive."""
+    """What encrypts members of an archive."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The keys it has."""
 
     def seal(self, data: bytes, purpose: str, key_id: str | None = None) -> bytes:
         """The same bytes the same way; with the named key, else the active one."""
@@ -51,6 +55,8 @@ class Exported:
     """Of its file: the mission's id, the run's id."""
     data: bytes
     record: MissionRecord
+    open_uses: tuple[str, ...] = ()
+    """Keys of uses that had not ended: their outcome may still be recorded."""
 
 
 class Exporter:
@@ -96,7 +102,8 @@ class Exporter:
         members = members_of(sources, self._seal(record))
         now: datetime = self._clock()
         members[CHECKPOINT] = manifest.sign(manifest.read(members[MANIFEST]), self._signer, now)
-        return Exported(f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}", pack(members), record)
+        still = tuple(key for key, events in uses.items() if not events or events[-1].event_type not in CLOSING)
+        return Exported(f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}", pack(members), record, still)
 
     async def _use(self, key: str) -> list[HistoryEvent] | None:
         try:
@@ -109,6 +116,6 @@ class Exporter:
     def _seal(self, record: MissionRecord) -> Seal | None:
         """Seals with the key that the history was encrypted with first, so that a rotation changes no archive."""
         sealer, used = self._sealer, key_id(record.raw)
-        if sealer is None or used is None:
+        if sealer is None or used not in sealer.ids:
             return None
         return lambda data, purpose: sealer.seal(data, purpose, used)

@@ -10,6 +10,7 @@ not to.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from typing import Any
 
@@ -19,6 +20,8 @@ from policies.routes import NO_ROUTES, Routes
 
 RULES = "sayso-rules/refund"
 CALL_SECONDS = 120.0
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+MAX_TOKENS = 1_000_000_000
 
 
 class LiteLLMModels:
@@ -40,17 +43,23 @@ class LiteLLMModels:
         self._routes = routes
         litellm.suppress_debug_info = True
         litellm.telemetry = False
+        for name in _LOGGERS:
+            # Its own handler would print past the process's log whatever it is told, prompts included.
+            logging.getLogger(name).handlers.clear()
+        # Neither the environment nor anybody's default lets litellm tell others what is asked and answered.
+        litellm.callbacks, litellm.success_callback, litellm.failure_callback = [], [], []
+        litellm.input_callback, litellm._async_success_callback, litellm._async_failure_callback = [], [], []
         provider: Any = {"provider": RULES.partition("/")[0], "custom_handler": RuleModel()}
         litellm.custom_provider_map = [provider]
 
-    def _route(self, purpose: str) -> tuple[str, str | None]:
+    def route(self, purpose: str) -> tuple[str, str | None]:
         """The model for *purpose* and where its API answers; None is the provider's own place."""
         route = None if self._model else self._routes.route(purpose)
         return (route.model, route.endpoint) if route else (self._model or RULES, None)
 
     async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
         """One completion. Raises Unreachable."""
-        model, endpoint = self._route(request.purpose)
+        model, endpoint = self.route(request.purpose)
         schema = {"name": request.purpose.replace("/", "_"), "schema": request.result_schema}
         try:
             answer = await self._litellm.acompletion(
@@ -68,4 +77,19 @@ class LiteLLMModels:
         except self._litellm.exceptions.OpenAIError as error:
             raise Unreachable("the model", f"`{model}`", type(error).__name__) from error
         text = answer.choices[0].message.content or ""
-        return ModelAnswer(text=text, model=model, rule_based=model.startswith(RULES.partition("/")[0]))
+        rules = model.startswith(RULES.partition("/")[0])
+        said, usage = getattr(answer, "model", None), getattr(answer, "usage", None)
+        return ModelAnswer(
+            text=text,
+            model=model,
+            rule_based=rules,
+            response_model=said if isinstance(said, str) and not rules else None,
+            input_tokens=None if rules else _count(usage, "prompt_tokens"),
+            output_tokens=None if rules else _count(usage, "completion_tokens"),
+        )
+
+
+def _count(usage: object, name: str) -> int | None:
+    """As the provider counted; what is no plausible number is none."""
+    found = getattr(usage, name, None)
+    return found if isinstance(found, int) and 0 <= found <= MAX_TOKENS else None

@@ -51,6 +51,11 @@ class _Asked:
     now: datetime
     principals: Principals
 
+    @property
+    def evidence(self) -> Evidence:
+        """The trail when the gate was asked."""
+        return Evidence(through=self.record.head, digest=self.record.chain[-1])
+
 
 class Proposer:
     """Answers `propose`. One per commit worker, with the gate's key and ports."""
@@ -144,7 +149,7 @@ class Proposer:
             because=readable(asked.request.because[:MAX_NARRATION]),
             seen=_seen(record, asked.law),
             prior=lineage.before(found.actions),
-            evidence=Evidence(through=record.head, digest=record.chain[-1]),
+            evidence=asked.evidence,
             created_at=asked.now,
             expires_at=asked.now + timedelta(seconds=requirement.expires_seconds),
             gate=self._signer.kid,
@@ -163,6 +168,8 @@ class Proposer:
             step=readable(asked.request.step)[:200],
             findings=tuple(finding.model_copy(update={"words": readable(finding.words[:MAX_WORDS])}) for finding in findings),
             at=asked.now,
+            mission=asked.record.started.mission,
+            evidence=asked.evidence,
         )
         return seal(Kind.REFUSAL, refusal.model_dump(mode="json"), self._signer)
 

@@ -57,6 +57,10 @@ class ModelAnswer:
     text: str
     model: str
     rule_based: bool
+    response_model: str | None = None
+    """The model that its provider says answered."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 class Models(Protocol):

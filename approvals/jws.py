@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from joserfc import jws
@@ -25,6 +26,8 @@ from policies.keys import PublicKey
 
 ALGORITHM: Final = "Ed25519"
 MAX_TOKEN = 16 * 1024
+REMEMBERED = 2048
+"""So many signatures, good or bad, a process does not verify a second time. Each is at most `MAX_TOKEN` long."""
 
 
 class Signer:
@@ -119,11 +122,28 @@ def verify(token: Token, typ: str, key: PublicKey) -> None:
         raise SignatureError(f"is a `{token.header.get('typ')}`, not a `{typ}`")
     if token.header.keys() != {"alg", "typ", "kid"} or token.kid != key.kid:
         raise SignatureError("carries a header that Sayso does not know")
+    if not _made(token.text, key.x):
+        raise SignatureError(f"is not signed by key `{key.kid}`")
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _made(text: str, x: str) -> bool:
+    """
+    Whether the private half of *x* made *text*.
+
+    INVARIANT: the answer follows from these very bytes and this very key, so it may be remembered. Type, validity and
+    revocation are not part of it: callers look at them each time.
+    """
     try:
-        public = OKPKey.import_key({"kty": "OKP", "crv": ALGORITHM, "x": key.x})
-        jws.deserialize_compact(token.text, public, algorithms=[ALGORITHM])
-    except (JoseError, ValueError) as error:
-        raise SignatureError(f"is not signed by key `{key.kid}`") from error
+        jws.deserialize_compact(text, _imported(x), algorithms=[ALGORITHM])
+    except (JoseError, ValueError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _imported(x: str) -> OKPKey:
+    return OKPKey.import_key({"kty": "OKP", "crv": ALGORITHM, "x": x})
 
 
 def _json(part: str) -> dict[str, JsonValue]:

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, JsonValue
 
 from approvals.amendment import Amends
 from approvals.evidence import Evidence
-from policies.action import Action, Principals
+from policies.action import Action, MissionRef, Principals
 from policies.canonical import Digest
 from policies.model import Recorded
 from policies.notation import MAX_EXPIRY
@@ -145,6 +145,10 @@ class Refusal(Recorded):
     step: str
     findings: tuple[Finding, ...]
     at: AwareDatetime
+    mission: MissionRef | None = None
+    """The run that asked; None only in what older gates signed, which proves nothing about any run."""
+    evidence: Evidence | None = None
+    """The trail when the gate was asked."""
 
     def reasons(self) -> tuple[str, ...]:
         """The words of each finding that does not hold."""

@@ -25,6 +25,7 @@ from policies.requirement import Requirement
 
 _STATE = SearchAttributeKey.for_keyword(attributes.STATE)
 _PROPOSAL = SearchAttributeKey.for_keyword(attributes.PROPOSAL)
+_GROUPS = SearchAttributeKey.for_keyword_list(attributes.GROUPS)
 _EXPIRES_AT = SearchAttributeKey.for_datetime(attributes.EXPIRES_AT)
 WAITING = f"{attributes.STATE} = '{attributes.AWAITING}' AND ExecutionStatus = 'Running'"
 """The visibility query of the queue."""
@@ -74,6 +75,8 @@ class Waiting:
     proposal: str | None
     """Digest of the proposal, as the mission says."""
     expires_at: datetime | None
+    groups: tuple[str, ...] = ()
+    """Whose say-so it needs, as the mission says."""
 
 
 class QueueItem(Recorded):
@@ -176,6 +179,7 @@ def _row(found: Execution) -> Waiting:
         since=found.start_time,
         proposal=named(said),
         expires_at=said.get(_EXPIRES_AT),
+        groups=tuple(said.get(_GROUPS) or ()),
     )
 
 

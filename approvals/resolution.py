@@ -34,7 +34,7 @@ from approvals.amendment import Amendment
 from approvals.decision import ANSWERS, NOES, Heard, Verdict, Withdrawal
 from approvals.docket import Docket
 from approvals.tally import Tally
-from approvals.votes import Vote, judged
+from approvals.votes import EFFECT, Vote, judged
 from policies.model import Recorded
 
 
@@ -184,7 +184,7 @@ class _Course:
         why = f"it came after the proposal was {self._state}" if self._state.final else pointless
         if why is None and self._state is State.OPEN and vote.verdict in NOES and self._tally.denied(vote):
             why = f"`{vote.who}` has denied already; one person counts once"
-        return vote.model_copy(update={"refused": (why,), "changes": None}) if why else vote
+        return vote.model_copy(update={"refused": (why,), "against": (EFFECT,), "changes": None}) if why else vote
 
     def _stimulus(self, vote: Vote) -> Stimulus:
         """What *vote*, which counts, does; it is entered into the tally."""

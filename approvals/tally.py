@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from approvals.decision import ANSWERS, NOES, Verdict, moment
 from approvals.docket import Docket
-from approvals.votes import Vote
+from approvals.votes import EFFECT, Vote
 from policies.requirement import Assurance, Rule
 from policies.strictness import shortfall, stretched
 
@@ -114,7 +114,7 @@ class Tally:
     def worth(self, vote: Vote) -> Vote:
         """*vote* as it stands in the end."""
         why = self._ended.get(vote.event_id)
-        return vote.model_copy(update={"refused": (why,)}) if why and vote.counts else vote
+        return vote.model_copy(update={"refused": (why,), "against": (EFFECT,)}) if why and vote.counts else vote
 
     def _lacking(self, verdict: Verdict) -> tuple[str, ...]:
         proposal, people = self._docket.proposal, self._docket.directory.people

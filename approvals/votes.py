@@ -21,6 +21,7 @@ from policies.requirement import Assurance
 
 MAX_NAME = 200
 MAX_WORDS = 500
+UNREADABLE, EFFECT = "unreadable", "effect"
 _FORGERY = {"person", "signature"}
 """Checks without which a signed decision is nobody's."""
 
@@ -36,6 +37,8 @@ class Vote(Recorded):
     verdict: Verdict | None = None
     reason: str = ""
     refused: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    """The names of the checks that speak against it; `effect` where it came too late to have one."""
     changes: dict[str, JsonValue] | None = None
     """With an `amend` that counts: the new values by path."""
     late: bool = False
@@ -61,7 +64,7 @@ def judged(heard: Heard, docket: Docket, now: datetime) -> Vote | None:
     try:
         decision = read(heard)
     except UnreadableError as error:
-        return Vote(event_id=heard.event_id, at=heard.at, refused=(_words(f"not readable: {error}"),))
+        return Vote(event_id=heard.event_id, at=heard.at, refused=(_words(f"not readable: {error}"),), against=(UNREADABLE,))
     if decision.proposal in docket.siblings and decision.proposal != docket.digest:
         return None
     who, assurance = _sender(decision, heard, docket.directory)
@@ -78,6 +81,7 @@ def judged(heard: Heard, docket: Docket, now: datetime) -> Vote | None:
         verdict=decision.verdict,
         reason=readable(decision.reason[:MAX_REASON]),
         refused=tuple(_words(reason) for reason in said.values()),
+        against=tuple(said),
         changes=changes_of(decision) if amends else None,
         late=docket.used_at is not None and heard.event_id > docket.used_at,
         jti=readable(proven.jti[:MAX_NAME]) if proven else "",

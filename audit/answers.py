@@ -9,21 +9,22 @@ from pydantic import JsonValue, ValidationError
 from approvals.errors import SignatureError
 from approvals.proposal import Proposal, Refusal, proposal_id
 from approvals.settlement import Settlement, SettlementKind
-from approvals.signed import Kind, Signed, opened
+from approvals.signed import Kind, opened
 from audit.events import shown
+from audit.freezing import names_freeze
+from audit.known import Known
 from audit.observation import Observation, ObservationKind
-from audit.proven import gate_of, places, proven, receipt_of
-from audit.record import Completed, MissionRecord
+from audit.proven import gate_of, proven
+from audit.record import Completed, Entry, MissionRecord
 from audit.witnesses import witness_of
 from policies.canonical import Digest
-from policies.directory import Directory
 from policies.requirement import Assurance
 
 _KINDS = {
     SettlementKind.PENDING: ObservationKind.PENDING,
     SettlementKind.DENIED: ObservationKind.DENIED,
     SettlementKind.EXPIRED: ObservationKind.EXPIRED,
-    SettlementKind.SUPERSEDED: ObservationKind.SUPERSEDED,
+    SettlementKind.SUPERSEDED: ObservationKind.AMENDED,
     SettlementKind.REVOKED: ObservationKind.REVOKED,
     SettlementKind.WITHDRAWN: ObservationKind.WITHDRAWN,
     SettlementKind.ANSWERED: ObservationKind.ANSWERED,
@@ -31,95 +32,121 @@ _KINDS = {
     SettlementKind.RECEIPT: ObservationKind.COMMITTED,
     SettlementKind.UNKNOWN: ObservationKind.UNKNOWN,
 }
+_OUTCOMES = {SettlementKind.RECEIPT, SettlementKind.UNKNOWN}
+"""What came of a use."""
 
 
 class Answers:
-    """One mission's answers, read against what is proven of its history."""
+    """One run's answers, read against what is proven of it."""
 
-    def __init__(
-        self,
-        record: MissionRecord,
-        directory: Directory,
-        proposals: Mapping[int, tuple[Digest, Proposal]],
-        settlements: Mapping[int, Settlement],
-    ) -> None:
+    def __init__(self, known: Known, begun: MissionRecord) -> None:
         """
         Args:
-            proposals: Proven ones with their digests, by event.
-            settlements: Proven ones, by event.
+            begun: Of the run, its beginning at least.
         """
-        self._record = record
-        self._directory = directory
-        self._proposals = proposals
-        self._settlements = settlements
-        self._events = places(proposals)
-        self._escalated = _escalations(settlements)
+        self._known = known
+        self._begun = begun
 
-    def observed(self, done: Completed) -> Observation:
-        """What the activity *done* answered."""
+    def observed(self, done: Completed, entry: Entry | None, chain: int) -> Observation:
+        """
+        What the activity *done* answered, once `known` has learned of it.
+
+        Args:
+            entry: The answer in the form of the gate's, where it has that.
+            chain: Through which event the trail can be digested.
+        """
         match done.activity:
             case "read":
-                return _witnessed(_read(done), witness_of(done, self._record, self._directory))
+                return _witnessed(_read(done), witness_of(done, self._begun, self._known.directory))
             case "reason":
-                return _witnessed(_reasoned(done), witness_of(done, self._record, self._directory))
+                return _witnessed(_reasoned(done), witness_of(done, self._begun, self._known.directory))
             case "propose":
-                return self._proposed(done)
+                return self._proposed(done, entry)
             case "settle":
-                return self._settled(done)
+                return self._settled(done, entry, chain)
         return _told(done, ObservationKind.EVENT, f"{done.activity} on queue {done.queue} was done")
 
-    def _proposed(self, done: Completed) -> Observation:
-        if done.event_id not in self._proposals:
-            return self._refused(done)
-        digest, proposal = self._proposals[done.event_id]
+    def _proposed(self, done: Completed, entry: Entry | None) -> Observation:
+        if entry is None or done.event_id not in self._known.proposals:
+            return self._refused(done, entry)
+        digest, proposal = self._known.proposals[done.event_id]
         what = f"{_asked(proposal)}, needs {proposal.requirement.words()}"
-        digests = {"proposal": digest, "action": proposal.action.digest, "card": proposal.card}
+        actions = {f"action.{item}" if item else "action": each.digest for item, each in enumerate(proposal.actions)}
+        digests = {"proposal": digest, **actions, "card": proposal.card, "head": proposal.evidence.digest}
         told = _told(done, ObservationKind.PROPOSED, f"{what} (proposal {proposal_id(digest)})")
-        return _of_gate(told, done, digests)
+        return _of_gate(told, entry, digests)
 
-    def _refused(self, done: Completed) -> Observation:
+    def _refused(self, done: Completed, entry: Entry | None) -> Observation:
+        body = proven(entry.signed, Kind.REFUSAL, self._known.directory) if entry is not None else None
         try:
-            body = proven(Signed.model_validate(done.result), Kind.REFUSAL, self._directory)
             refusal = Refusal.model_validate(body)
         except ValidationError:
-            doubt = f"unverified proposal: {self._doubt(done, Kind.PROPOSAL)}"
+            doubt = f"unverified proposal: {self._doubt(entry, Kind.PROPOSAL)}"
+            return _told(done, ObservationKind.UNVERIFIED, doubt)
+        if refusal.mission not in (None, self._begun.started.mission):
+            doubt = "unverified proposal: the gate signed this refusal for another mission run"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
         what = f"{refusal.operation}: {'; '.join(refusal.reasons())}"
-        return _of_gate(_told(done, ObservationKind.REFUSED, what), done, {})
+        told = _told(done, ObservationKind.REFUSED, what)
+        return _of_gate(told, entry, {}) if entry is not None else told
 
-    def _settled(self, done: Completed) -> Observation:
-        settlement = self._settlements.get(done.event_id)
-        if settlement is None:
-            doubt = f"unverified settlement: {self._doubt(done, Kind.SETTLEMENT)}"
+    def _settled(self, done: Completed, entry: Entry | None, chain: int) -> Observation:
+        settlement = self._known.settlements.get(done.event_id)
+        if settlement is None or entry is None:
+            doubt = f"unverified settlement: {self._doubt(entry, Kind.SETTLEMENT, chain)}"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
         digests = {"proposal": settlement.proposal, "head": settlement.head.digest}
-        receipt = receipt_of(settlement, self._directory)
-        if receipt is not None:
-            digests["sent"] = receipt.sent
-        kind = ObservationKind.ESCALATED if done.event_id in self._escalated else _KINDS[settlement.kind]
-        told = _told(done, kind, self._words(settlement, self._escalated.get(done.event_id, ())))
-        return _of_gate(told, done, digests).model_copy(update={"cause": self._events.get(settlement.proposal)})
+        receipt = self._known.receipts.get(done.event_id)
+        if receipt is not None and settlement.receipt is not None:
+            digests |= {"sent": receipt.sent, "action": receipt.action, "receipt": settlement.receipt.digest}
+        proposal = self._known.named(settlement.proposal)
+        batch = proposal is not None and bool(proposal.more)
+        told = _told(done, self._kind(done.event_id, settlement), self._words(done.event_id, settlement))
+        found = {
+            "cause": self._cause(settlement),
+            "item": settlement.item if batch else None,
+            "decisions": tuple(vote.event_id for vote in settlement.votes if vote.counts),
+        }
+        return _of_gate(told, entry, digests).model_copy(update=found)
 
-    def _words(self, settlement: Settlement, escalated: tuple[str, ...]) -> str:
+    def _kind(self, event_id: int, settlement: Settlement) -> ObservationKind:
+        if event_id in self._known.escalated:
+            return ObservationKind.ESCALATED
+        frozen = settlement.kind is SettlementKind.NOT_SENT and names_freeze(settlement)
+        return ObservationKind.FROZEN if frozen else _KINDS[settlement.kind]
+
+    def _cause(self, settlement: Settlement) -> int | None:
+        """An outcome answers the use; anything else the proposal."""
+        proposed = self._known.places.get(settlement.proposal)
+        used = self._known.uses.get((settlement.proposal, settlement.item))
+        return (used if settlement.kind in _OUTCOMES else None) or proposed
+
+    def _words(self, event_id: int, settlement: Settlement) -> str:
+        thawed = ", after the thaw" if event_id in self._known.thawed else ""
         match settlement.kind:
             case SettlementKind.PENDING:
+                escalated = self._known.escalated.get(event_id, ())
                 further = f", and now asks {', '.join(escalated)} too" if escalated else ""
                 return f"waits for {', '.join(settlement.missing) or 'the gate'}{further}"
             case SettlementKind.RECEIPT:
-                receipt = receipt_of(settlement, self._directory)
+                receipt = self._known.receipts.get(event_id)
                 if receipt is None:
                     return "the receipt in it is not proven to be the gate's"
                 said = "answered with an error" if receipt.failed else "done"
-                return f"{receipt.operation} {said}: {shown(receipt.result)}"
-        return "; ".join(settlement.reasons()) or settlement.kind.replace("_", " ")
+                return f"{receipt.operation} {said}{thawed}: {shown(receipt.result)}"
+        return ("; ".join(settlement.reasons()) or settlement.kind.replace("_", " ")) + thawed
 
-    def _doubt(self, done: Completed, kind: Kind) -> str:
-        try:
-            opened(Signed.model_validate(done.result), kind, self._directory.gate)
-        except ValidationError:
+    def _doubt(self, entry: Entry | None, kind: Kind, chain: int | None = None) -> str:
+        if entry is None:
             return "it is not in the form of the gate's answers"
+        try:
+            body = opened(entry.signed, kind, self._known.directory.gate)
         except SignatureError as error:
             return f"it {error}"
+        head = body.get("head")
+        through = head.get("through") if isinstance(head, dict) else None
+        if chain is not None and chain < entry.event_id and isinstance(through, int) and through > chain:
+            return f"the trail that it judged cannot be digested from event {chain + 1} on"
         return "the gate signed it for another mission run, or over another history"
 
 
@@ -148,31 +175,19 @@ def _asked(proposal: Proposal) -> str:
     return f"{len(proposal.actions)} actions as one: {actions}" if proposal.more else actions
 
 
-def _escalations(settlements: Mapping[int, Settlement]) -> dict[int, tuple[str, ...]]:
-    """The groups that are asked for the first time, by the event of the settlement that says so."""
-    asked: dict[Digest, set[str]] = {}
-    found: dict[int, tuple[str, ...]] = {}
-    for event_id, settlement in settlements.items():
-        known = asked.get(settlement.proposal)
-        further = set(settlement.asked) - known if known else set()
-        if further and settlement.kind is SettlementKind.PENDING:
-            found[event_id] = tuple(sorted(further))
-        asked.setdefault(settlement.proposal, set()).update(settlement.asked)
-    return found
-
-
 def _witnessed(told: Observation, service: str | None) -> Observation:
     """*told* as the word of the *service* that signed it, where one did."""
     return told.model_copy(update={"actor": service, "assurance": Assurance.SIGNED}) if service else told
 
 
-def _of_gate(told: Observation, done: Completed, digests: Mapping[str, Digest]) -> Observation:
+def _of_gate(told: Observation, entry: Entry, digests: Mapping[str, Digest]) -> Observation:
     """*told* as the gate's own word; its signature was verified."""
-    actor = gate_of(Signed.model_validate(done.result))
-    return told.model_copy(update={"actor": actor, "assurance": Assurance.SIGNED, "digests": {**told.digests, **digests}})
+    found = {"actor": gate_of(entry.signed), "assurance": Assurance.SIGNED, "digests": {**told.digests, **digests}}
+    return told.model_copy(update=found)
 
 
 def _told(done: Completed, kind: ObservationKind, what: str, actor: str | None = None) -> Observation:
+    asked = {} if done.request_digest is None else {"request": done.request_digest}
     return Observation(
         event_id=done.event_id,
         at=done.at,
@@ -180,7 +195,7 @@ def _told(done: Completed, kind: ObservationKind, what: str, actor: str | None =
         what=what,
         actor=actor,
         assurance=Assurance.CLAIMED if actor else None,
-        digests={"result": done.result_digest},
+        digests={**asked, "result": done.result_digest},
         cause=done.scheduled_event,
     )
 

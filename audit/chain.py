@@ -20,13 +20,14 @@ from audit.errors import NotAMissionError, UnknownEventError
 from policies.canonical import Digest
 
 _START = hashlib.sha256(b"sayso:evidence:v1\n").digest()
-_TRANSIENT = {EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED}
+TRANSIENT = frozenset({EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED})
+"""At the end of a live history, the server may still replace these."""
 
 
 def settled_events(events: Sequence[HistoryEvent]) -> Sequence[HistoryEvent]:
     """*events* without the transient tail."""
     end = len(events)
-    while end > 0 and events[end - 1].event_type in _TRANSIENT:
+    while end > 0 and events[end - 1].event_type in TRANSIENT:
         end -= 1
     return events[:end]
 
@@ -39,13 +40,37 @@ def chain(events: Sequence[HistoryEvent]) -> tuple[Digest, ...]:
         UnknownEventError: An event has fields this version does not know.
         NotAMissionError: An event is missing or out of order.
     """
-    link, digests = _START, list[Digest]()
-    for index, event in enumerate(events):
-        if event.event_id != index + 1:
-            raise NotAMissionError(f"event {index + 1} is missing from the history")
-        link = hashlib.sha256(link + hashlib.sha256(stable(event).SerializeToString(deterministic=True)).digest()).digest()
-        digests.append(Digest(link.hex()))
+    digests = list[Digest]()
+    for event in events:
+        lengthen(digests, event)
     return tuple(digests)
+
+
+def lengthen(digests: list[Digest], event: HistoryEvent) -> None:
+    """
+    Adds the digest of the trail through *event*, which comes next after those of *digests*.
+
+    Raises:
+        UnknownEventError: It has fields this version does not know.
+        NotAMissionError: It is not the next event.
+    """
+    if event.event_id != len(digests) + 1:
+        raise NotAMissionError(f"event {len(digests) + 1} is missing from the history")
+    before = bytes.fromhex(digests[-1]) if digests else _START
+    digests.append(
+        Digest(
+            hashlib.sha256(before + hashlib.sha256(stable(event).SerializeToString(deterministic=True)).digest()).hexdigest()
+        )
+    )
+
+
+def holds_unknown(event: HistoryEvent) -> bool:
+    """Whether *event*, as stored, has fields this version does not know."""
+    try:
+        stable(event)
+    except UnknownEventError:
+        return True
+    return False
 
 
 def stable(event: HistoryEvent) -> HistoryEvent:

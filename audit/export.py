@@ -23,7 +23,7 @@ from approvals.settlement import USED
 from approvals.signed import Kind
 from audit.chain import settled_events
 from audit.manifest import FORMAT, MANIFEST, Manifest, member, written
-from audit.payloads import encrypted
+from audit.payloads import key_id
 from audit.rail import rail
 from audit.record import MissionRecord
 from audit.stored import to_json
@@ -66,7 +66,8 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
         AuditError: The history, or a use's, holds what this version cannot digest.
     """
     record = sources.record
-    sealed = any(encrypted(event) for event in record.raw)
+    sealed = key_id(record.raw) is not None
+    # As a person would write it: a gate's key has no dates, and a default spelled out would be one.
     hints = sources.directory.model_dump(mode="json", exclude_defaults=True)
     members = {"history.json": to_json(record.raw), "keys.json": _json(hints)}
     for key, events in sources.uses.items():

@@ -20,13 +20,14 @@ def told_of_freeze(record: MissionRecord, law: Law) -> datetime | None:
     The time of a claim is that of the look before it: what is later than the gate's word was admitted after it.
     """
     found = (verified_settlement(entry, law.directory) for entry in record.entries(Kind.SETTLEMENT))
-    said = [settlement.at for settlement in found if settlement is not None and _frozen(settlement, record)]
+    mine = (settlement for settlement in found if settlement is not None and settlement.mission == record.started.mission)
+    said = [settlement.at for settlement in mine if names_freeze(settlement)]
     if not said:
         return None
     since = any(use.claim.at > max(said) for use in announcements(record, law.directory).values())
     return None if since else max(said)
 
 
-def _frozen(settlement: Settlement, record: MissionRecord) -> bool:
-    named = any(finding.check == FREEZE_CHECK and not finding.holds for finding in settlement.findings)
-    return named and settlement.mission == record.started.mission
+def names_freeze(settlement: Settlement) -> bool:
+    """Whether the gate says in *settlement* that everything is frozen."""
+    return any(finding.check == FREEZE_CHECK and not finding.holds for finding in settlement.findings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from policies.canonical import Digest
 from policies.model import Recorded
@@ -30,7 +30,8 @@ class ObservationKind(StrEnum):
     PENDING = "pending"
     DENIED = "denied"
     EXPIRED = "expired"
-    SUPERSEDED = "superseded"
+    AMENDED = "amended"
+    """An amendment superseded a proposal; what takes its place needs its own say-so."""
     REVOKED = "revoked"
     WITHDRAWN = "withdrawn"
     ANSWERED = "answered"
@@ -41,17 +42,30 @@ class ObservationKind(StrEnum):
     """A decision after the use was taken: it is recorded, and stops nothing that was sent."""
     COMMITTED = "committed"
     NOT_SENT = "not_sent"
+    FROZEN = "frozen"
+    """Not sent, because everything is frozen; the approval stands."""
     UNKNOWN = "unknown"
     UNVERIFIED = "unverified"
     """An answer that claims to be the gate's and is not proven to be."""
     ASKED = "asked"
-    """An activity without an answer in this history."""
+    """An activity without an answer in this history, or the mission's own request to withdraw."""
     TROUBLE = "trouble"
     """Something failed, timed out or was cancelled."""
     FINISHED = "finished"
     ENDED = "ended"
     """The run ended otherwise than by its own verdict."""
     EVENT = "event"
+
+
+class Mark(StrEnum):
+    """What a reader must know about an observation before its words."""
+
+    SEALED = "sealed"
+    """Some of the event's contents could not be opened here."""
+    UNKNOWN_FIELDS = "unknown fields"
+    """The event holds fields that this version does not know. Nothing after it is proven: update sayso."""
+    UNSOUND = "unsound"
+    """It, or an event before it, is none that a Temporal server writes in this place. Nothing from here on is proven."""
 
 
 class Observation(Recorded):
@@ -68,10 +82,28 @@ class Observation(Recorded):
     assurance: Assurance | None = None
     """How sure it is that the actor did it; None where nobody is named."""
     digests: dict[str, Digest] = Field(default_factory=dict)
-    """By what they are of: `proposal`, `result`, `head`, `sent`."""
+    """
+    By what they are of. `proposal`, `action` (of the first item; `action.1` and so on of those after it), `card`, `receipt`,
+    `claim`, `sent`, `input` as the gate makes them; `head`: of the trail that was judged, reviewed or proposed upon;
+    `request`, `result`: SHA-256 of the bytes in the history.
+    """
     cause: int | None = None
-    """The event it answers: the proposal, for whatever is about one; else the request."""
+    """
+    The event it answers: for an outcome the use, for whatever else is about a proposal the proposal, for a withdrawal by the
+    mission its request, else the request.
+    """
+    item: int | None = None
+    """Which action of a batch it is about; None where there is one."""
+    decisions: tuple[int, ...] = ()
+    """For a settlement: the events of the decisions that counted in it."""
+    marks: tuple[Mark, ...] = ()
     judged_by: int | None = None
     """For a decision: the event of the last settlement that judged it."""
     open_seconds: float | None = None
     """For a decision that counted: how long its card was open."""
+
+    @field_validator("what", "actor", mode="before")
+    @classmethod
+    def _unicode(cls, text: str | None) -> str | None:
+        # JSON can hold half a character, and no stranger's text may keep an event from the rail.
+        return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode()

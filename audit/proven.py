@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,7 +14,8 @@ from approvals.proposal import Proposal
 from approvals.settlement import Receipt, Settlement
 from approvals.signed import Kind, Signed, opened
 from audit.proposals import verified_settlement
-from audit.record import MissionRecord, when
+from audit.record import Entry, MissionRecord, when
+from policies.action import MissionRef
 from policies.canonical import Digest
 from policies.directory import Directory
 
@@ -25,11 +26,16 @@ def proposed(record: MissionRecord, directory: Directory) -> dict[int, tuple[Dig
     """The gate's proposals for this run by event, each with its digest."""
     found: dict[int, tuple[Digest, Proposal]] = {}
     for entry in record.entries(Kind.PROPOSAL):
-        body = proven(entry.signed, Kind.PROPOSAL, directory)
-        proposal = _model(Proposal.model_validate, body)
-        if proposal is not None and proposal.action.mission == record.started.mission:
+        proposal = proposal_in(entry, record.started.mission, directory)
+        if proposal is not None:
             found[entry.event_id] = (entry.signed.digest, proposal)
     return found
+
+
+def proposal_in(entry: Entry, mission: MissionRef, directory: Directory) -> Proposal | None:
+    """The proposal in *entry*, when the gate made it for the run *mission*."""
+    proposal = _model(Proposal.model_validate, proven(entry.signed, Kind.PROPOSAL, directory))
+    return proposal if proposal is not None and proposal.action.mission == mission else None
 
 
 def places(proposals: Mapping[int, tuple[Digest, Proposal]]) -> dict[Digest, int]:
@@ -49,12 +55,17 @@ def settlements(record: MissionRecord, directory: Directory) -> dict[int, Settle
     """The gate's settlements in this run by event, each over a head that the history has."""
     found: dict[int, Settlement] = {}
     for entry in record.entries(Kind.SETTLEMENT):
-        settlement = verified_settlement(entry, directory)
-        if settlement is None or settlement.mission != record.started.mission:
-            continue
-        if settlement.head.trouble(record.chain) is None:
+        settlement = settlement_in(entry, record.started.mission, record.chain, directory)
+        if settlement is not None:
             found[entry.event_id] = settlement
     return found
+
+
+def settlement_in(entry: Entry, mission: MissionRef, chain: Sequence[Digest], directory: Directory) -> Settlement | None:
+    """The settlement in *entry*, when the gate made it for the run *mission* over a head that *chain* has."""
+    settlement = verified_settlement(entry, directory)
+    known = settlement is not None and settlement.mission == mission and settlement.head.trouble(chain) is None
+    return settlement if known else None
 
 
 def receipt_of(settlement: Settlement, directory: Directory) -> Receipt | None:

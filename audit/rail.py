@@ -1,42 +1,47 @@
 """
 The Explain rail: a mission's observations in the order of its events, a pure projection of the history.
 
-No event is dropped in silence. What is folded away is listed in `FOLDED` and is bookkeeping between server and worker;
-an activity's beginning is folded into its end. An event that this version has no reading for appears as itself. Nothing
-is believed that is not proven: the gate's words count by their signature, and what anybody else says is `claimed`.
+Theory of operation. Events are taken in one by one, each once, so that a mission that runs is followed at the price of what
+is new. Each event becomes an observation or is folded, for a reason that is data (`audit.folding`); none is dropped. What is
+proven of the gate's words grows along (`audit.known`). A settlement that judges earlier decisions changes their observations,
+and nothing else changes any. Nothing is believed that is not proven: what anybody else says is `claimed`.
+
+A history that no server writes is still shown, whole: from its first unsound event on, nothing is proven any more. So are
+events with fields that this version does not know; from those on no settlement is proven, as the trail cannot be digested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from approvals import start
+from audit import events, neighbours, upkeep
 from audit.answers import Answers
-from audit.events import alone, shown, told
-from audit.observation import Observation, ObservationKind
-from audit.principals import principals_of, reset_trouble
-from audit.proven import entered, places, proposed, settlements
-from audit.record import MissionRecord, when
+from audit.beginning import begun
+from audit.events import Reading, itself, listed, sent, told, values
+from audit.folding import ENDED, FOLDED, Folded, attributes_of
+from audit.known import Known
+from audit.labour import ACTIVITIES, Labour, ended_badly
+from audit.notice import notice
+from audit.observation import Mark, Observation, ObservationKind
+from audit.parts import answer_in, completed_in, heard_in, withdraws
+from audit.payloads import sealed
+from audit.record import MissionRecord
 from audit.signals import Signals
+from audit.trail import Trail
 from policies.directory import Directory
-from policies.requirement import Assurance
 
-FOLDED = frozenset(
-    {
-        EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
-        EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
-        EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
-        EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED,
-        EventType.EVENT_TYPE_TIMER_STARTED,
-        EventType.EVENT_TYPE_TIMER_FIRED,
-        EventType.EVENT_TYPE_TIMER_CANCELED,
-        EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-    }
-)
-"""Bookkeeping that says nothing about what was done or decided."""
+READINGS: Mapping[int, Reading] = {**events.READINGS, **neighbours.READINGS, **upkeep.READINGS}
+"""Of events that are read without any other."""
+_SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+_SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+_TAKEN_UP = EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED
+_UNWANTED = EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED
+_DONE = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+_LISTED = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
 
 
 def rail(record: MissionRecord, directory: Directory) -> tuple[Observation, ...]:
@@ -46,77 +51,171 @@ def rail(record: MissionRecord, directory: Directory) -> tuple[Observation, ...]
     Args:
         directory: Whose gate keys prove the gate's words and whose people own missions.
     """
-    reader = _Reader(record, directory)
-    found = (reader.observed(event) for event in record.opened)
-    return tuple(observation for observation in found if observation is not None)
+    return railed(record, directory).observations
 
 
-class _Reader:
-    """What the reading of one event needs to know about the others."""
-
-    def __init__(self, record: MissionRecord, directory: Directory) -> None:
-        self._record = record
-        self._directory = directory
-        proposals, settled = proposed(record, directory), settlements(record, directory)
-        self._answers = Answers(record, directory, proposals, settled)
-        self._signals = Signals(directory, settled, places(proposals), entered(record, proposals))
-        self._heard = {heard.event_id: heard for heard in record.signals}
-        self._done = {done.event_id: done for done in record.completed}
-        self._ended = _ended(record.opened)
-
-    def observed(self, event: HistoryEvent) -> Observation | None:
-        """The observation of *event*; None where it is folded."""
-        if event.event_type in FOLDED:
-            return None
-        match event.event_type:
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-                return _started(event, self._record, self._directory)
-            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-                return self._signals.observed(self._heard[event.event_id])
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                return self._answers.observed(self._done[event.event_id])
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                return None if event.event_id in self._ended else _asked(event)
-        return alone(event, self._record)
-
-
-def _started(event: HistoryEvent, record: MissionRecord, directory: Directory) -> Observation:
-    principals, trouble = principals_of(record, directory)
-    started = record.started
-    words = f"{started.mission.mission_type} mission with {shown(started.input)}"
-    if principals.on_behalf_of:
-        words += f", on behalf of {principals.on_behalf_of}"
-    before = start.predecessor(started.signed_start) if started.signed_start else None
-    if before is not None:
-        words += f", succeeding {before.mission_id}"
-    for doubt in (f"the owner is unknown: {trouble}" if trouble else None, reset_trouble(record)):
-        words += f"; {doubt}" if doubt else ""
-    return Observation(
-        event_id=event.event_id,
-        at=when(event.event_time),
-        kind=ObservationKind.STARTED,
-        what=words,
-        actor=principals.owner,
-        assurance=Assurance.SIGNED if principals.owner else None,
-    )
-
-
-def _asked(event: HistoryEvent) -> Observation:
-    name = event.activity_task_scheduled_event_attributes.activity_type.name
-    return told(event, ObservationKind.ASKED, f"{name}: no answer yet")
-
-
-def _ended(events: Sequence[HistoryEvent]) -> set[int]:
-    """The scheduled events of the activities that ended, however they did."""
-    found = set()
-    for event in events:
-        match event.event_type:
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                found.add(event.activity_task_completed_event_attributes.scheduled_event_id)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-                found.add(event.activity_task_failed_event_attributes.scheduled_event_id)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-                found.add(event.activity_task_timed_out_event_attributes.scheduled_event_id)
-            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
-                found.add(event.activity_task_canceled_event_attributes.scheduled_event_id)
+def railed(record: MissionRecord, directory: Directory) -> Rail:
+    """The rail of *record*, to look at what is folded, or to take in more."""
+    found = Rail(record.namespace, record.mission_id, record.run_id, directory)
+    found.extend(zip(record.raw, record.opened, strict=True))
     return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """An observation that is new, or reads otherwise than before."""
+
+    observation: Observation
+    again: bool
+    """It was told before, and a settlement has judged it since."""
+
+
+class Rail:
+    """One run's rail as far as its events were taken in."""
+
+    def __init__(self, namespace: str, mission_id: str, run_id: str, directory: Directory) -> None:
+        self._where = (namespace, mission_id, run_id)
+        self._directory = directory
+        self._trail = Trail()
+        self._labour = Labour()
+        self._run: _Run | None = None
+        self._entries: list[Observation | Folded] = []
+        self._heard: dict[int, HistoryEvent] = {}
+        self._unread: set[int] = set()
+        """Places of signals of which something new may be known."""
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """In the order of their events."""
+        return tuple(entry for entry in self._entries if isinstance(entry, Observation))
+
+    @property
+    def folded(self) -> tuple[Folded, ...]:
+        """Every event that is no observation, in order, with the reason."""
+        return tuple(entry for entry in self._entries if isinstance(entry, Folded))
+
+    def extend(self, more: Iterable[tuple[HistoryEvent, HistoryEvent]]) -> tuple[Told, ...]:
+        """
+        Takes in settled events, each as stored and as opened; what is told by them, in the order of the history.
+
+        An activity that has no answer yet is told too, and becomes part of its answer when that comes.
+        """
+        first = len(self._entries)
+        for stored, event in more:
+            self._take(stored, event)
+        # A signal is read once here, however many settlements judged it meanwhile.
+        changed = [place for place in sorted(self._unread) if self._reread(place)]
+        self._unread.clear()
+        places = [*(place for place in changed if place < first), *range(first, len(self._entries))]
+        entries = ((place, self._entries[place]) for place in places)
+        return tuple(Told(entry, place < first) for place, entry in entries if isinstance(entry, Observation))
+
+    def _take(self, stored: HistoryEvent, event: HistoryEvent) -> None:
+        marks = self._trail.take(stored)
+        entry = self._read(stored, event)
+        if not self._trail.sound and Mark.UNSOUND not in marks:
+            marks = (*marks, Mark.UNSOUND)
+        self._entries.append(_marked(entry, event, marks))
+
+    def _reread(self, place: int) -> bool:
+        """Reads a signal by all that is known now; whether it reads otherwise than before."""
+        event, before = self._heard.get(place + 1), self._entries[place]
+        if event is None or self._run is None or isinstance(before, Folded):
+            return False
+        self._entries[place] = self._run.signals.observed(event).model_copy(update={"marks": before.marks})
+        return self._entries[place] != before
+
+    def _read(self, stored: HistoryEvent, event: HistoryEvent) -> Observation | Folded:
+        if not self._trail.sound:
+            return _unproven(event)
+        if self._run is None:
+            # INVARIANT: the first sound event is the start.
+            record = MissionRecord(*self._where, raw=(stored,), opened=(event,))
+            self._run = _Run.of(record, self._directory)
+            return self._run.start
+        kind = int(event.event_type)
+        if kind == _SIGNALED:
+            return self._signal(event, self._run)
+        if kind == _SCHEDULED:
+            return self._labour.ask(event, self._run.known)
+        if kind in ACTIVITIES:
+            return self._work(event, self._run)
+        if kind == _LISTED:
+            return notice(event, self._run.known, self._run.owner) or Folded(event.event_id, FOLDED[kind])
+        if kind in FOLDED:
+            return Folded(event.event_id, FOLDED[kind])
+        return READINGS.get(kind, itself)(event)
+
+    def _signal(self, event: HistoryEvent, run: _Run) -> Observation:
+        self._heard[event.event_id] = event
+        self._unread.add(event.event_id - 1)
+        claimed = run.known.claim_in(heard_in(event))
+        if claimed is not None:
+            run.known.learn_use(event.event_id, claimed[0])
+        return told(event, ObservationKind.RECEIVED, event.workflow_execution_signaled_event_attributes.signal_name)
+
+    def _work(self, event: HistoryEvent, run: _Run) -> Observation | Folded:
+        asked = self._labour.about(event)
+        if asked is None:
+            # No server writes of an activity that was never asked for, or that ended before.
+            self._trail.distrust()
+            return _unproven(event)
+        if event.event_type == _TAKEN_UP:
+            self._labour.begin(event, asked)
+            return Folded(event.event_id, FOLDED[event.event_type])
+        if event.event_type == _UNWANTED:
+            return self._labour.cancel(event, asked)
+        return self._end(event, asked, run)
+
+    def _end(self, event: HistoryEvent, asked: int, run: _Run) -> Observation:
+        order, attempt = self._labour.end(asked)
+        beginning = self._entries[asked - 1]
+        if isinstance(beginning, Observation) and withdraws(order) is None and not {*beginning.marks} - {Mark.SEALED}:
+            self._entries[asked - 1] = Folded(asked, ENDED, event.event_id)
+        if event.event_type == _DONE:
+            done = completed_in(event, order)
+            entry = answer_in(done)
+            if entry is not None:
+                self._unread |= {event_id - 1 for event_id in run.known.learn_answer(entry, self._trail.chain)}
+            found = run.answers.observed(done, entry, len(self._trail.chain))
+        else:
+            found = ended_badly(event, order)
+        return found.model_copy(update={"what": found.what + attempt}) if attempt else found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run that began: what is known of it, and how its parts are read."""
+
+    start: Observation
+    owner: str | None
+    known: Known
+    answers: Answers
+    signals: Signals
+
+    @classmethod
+    def of(cls, record: MissionRecord, directory: Directory) -> _Run:
+        start = begun(record, directory)
+        known = Known(record.started.mission, directory)
+        owner = start.actor if start.assurance == "signed" else None
+        return cls(start, owner, known, Answers(known, record), Signals(known))
+
+
+def _unproven(event: HistoryEvent) -> Observation:
+    """An event of a history that no server writes: what it says for itself, and nothing that rests on another."""
+    if attributes_of(event) is not None:
+        return itself(event)
+    if event.event_type == _SIGNALED:
+        signal = event.workflow_execution_signaled_event_attributes
+        words = f"signal {signal.signal_name} with {listed(values(signal.input)) or 'nothing'}"
+        return sent(event, ObservationKind.EVENT, words, signal.identity)
+    return READINGS.get(event.event_type, itself)(event)
+
+
+def _marked(entry: Observation | Folded, event: HistoryEvent, marks: tuple[Mark, ...]) -> Observation | Folded:
+    """*entry* with what a reader must know of its event. What is marked is never folded."""
+    if isinstance(entry, Folded):
+        return itself(event).model_copy(update={"marks": marks}) if marks else entry
+    if sealed(event):
+        marks = (Mark.SEALED, *marks)
+    return entry.model_copy(update={"marks": marks}) if marks else entry

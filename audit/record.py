@@ -5,27 +5,27 @@ completed, and only its signature makes it the gate's.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from pydantic import JsonValue, ValidationError
-from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionSignaledEventAttributes
+from temporalio.api.history.v1 import HistoryEvent
 
 from approvals.decision import Heard
-from approvals.signed import Kind, Signed
+from approvals.signed import Kind
 from approvals.start import MEMO
 from audit.chain import chain, settled_events
 from audit.errors import NotAMissionError
+from audit.parts import Completed as Completed
+from audit.parts import Entry as Entry
+from audit.parts import Started as Started
+from audit.parts import answer_in, completed_in, heard_in, only_value, value_of, withdraws
+from audit.parts import when as when
 from audit.payloads import json_of
 from policies.action import MissionRef
-from policies.canonical import MAX_BYTES, Digest, parse
-from policies.errors import CanonicalError
+from policies.canonical import Digest
 
 CLOSING = frozenset(
     {
@@ -38,53 +38,6 @@ CLOSING = frozenset(
     }
 )
 """With one of these a run ends; nothing comes after it."""
-
-
-MAX_ANSWER = 2 * MAX_BYTES
-"""Bytes of a signed answer: what is larger was padded by somebody, and is digested by nobody."""
-
-
-@dataclass(frozen=True)
-class Started:
-    """How the run began."""
-
-    at: datetime
-    mission: MissionRef
-    original_run_id: str
-    """The run that this one repeats after a reset; else this one."""
-    continued_run_id: str
-    """The run that this one goes on from; empty where there is none."""
-    input: JsonValue
-    """None also where the input could not be read."""
-    signed_start: str | None
-
-
-@dataclass(frozen=True)
-class Completed:
-    """An activity that has a result."""
-
-    activity: str
-    queue: str
-    scheduled_event: int
-    scheduled_at: datetime
-    event_id: int
-    at: datetime
-    input: JsonValue
-    result: JsonValue
-    result_digest: Digest
-    """SHA-256 of the result's bytes."""
-    result_size: int = 0
-    """In bytes."""
-    activity_id: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A signed answer of the gate as it stands in the history, not yet verified."""
-
-    event_id: int
-    at: datetime
-    signed: Signed
 
 
 @dataclass(frozen=True)
@@ -124,7 +77,7 @@ class MissionRecord:
         event = self.opened[0]
         attributes = event.workflow_execution_started_event_attributes
         memo = attributes.memo.fields.get(MEMO)
-        signed = _json(json_of(memo)) if memo is not None else None
+        signed = value_of(json_of(memo)) if memo is not None else None
         return Started(
             at=when(event.event_time),
             mission=MissionRef(
@@ -136,30 +89,15 @@ class MissionRecord:
             ),
             original_run_id=attributes.original_execution_run_id,
             continued_run_id=attributes.continued_execution_run_id,
-            input=_only(attributes.input.payloads),
+            input=only_value(attributes.input.payloads),
             signed_start=signed if isinstance(signed, str) else None,
         )
 
     @cached_property
     def signals(self) -> tuple[Heard, ...]:
         """Every signal, in order."""
-        found = []
-        for event in self.opened:
-            if event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-                continue
-            attributes = event.workflow_execution_signaled_event_attributes
-            principal = f"{event.principal.type}:{event.principal.name}" if event.HasField("principal") else None
-            found.append(
-                Heard(
-                    event_id=event.event_id,
-                    at=when(event.event_time),
-                    name=attributes.signal_name,
-                    values=tuple(json_of(payload) for payload in attributes.input.payloads),
-                    principal=principal,
-                    workflow=_sender(attributes),
-                )
-            )
-        return tuple(found)
+        wanted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        return tuple(heard_in(event) for event in self.opened if event.event_type == wanted)
 
     @cached_property
     def completed(self) -> tuple[Completed, ...]:
@@ -173,34 +111,22 @@ class MissionRecord:
                 cause = event.activity_task_completed_event_attributes.scheduled_event_id
                 if cause not in scheduled:
                     raise NotAMissionError(f"event {event.event_id} completes an activity that was never scheduled")
-                found.append(_completed(event, scheduled[cause]))
+                found.append(completed_in(event, scheduled[cause]))
         return tuple(found)
 
     def entries(self, kind: Kind) -> tuple[Entry, ...]:
         """What was recorded as a signed answer of *kind*, whoever recorded it."""
-        found = []
-        for done in self.completed:
-            if done.activity not in ("propose", "settle") or done.result_size > MAX_ANSWER:
-                continue
-            try:
-                signed = Signed.model_validate(done.result)
-            except ValidationError:
-                continue
-            if signed.kind is kind:
-                found.append(Entry(done.event_id, done.at, signed))
-        return tuple(found)
+        return tuple(entry for entry in self._answers if entry.signed.kind is kind)
+
+    @cached_property
+    def _answers(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in map(answer_in, self.completed) if entry is not None)
 
     def withdrawals(self, proposal: Digest) -> tuple[tuple[int, datetime], ...]:
         """Event and time of each request of the mission to withdraw *proposal*, whatever became of it."""
-        found = []
-        for event in self.opened:
-            if event.event_type != EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                continue
-            order = event.activity_task_scheduled_event_attributes
-            asked = _only(order.input.payloads) if order.activity_type.name == "settle" else None
-            if isinstance(asked, dict) and asked.get("withdraw") is True and asked.get("proposal") == proposal:
-                found.append((int(event.event_id), when(event.event_time)))
-        return tuple(found)
+        wanted = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+        scheduled = (event for event in self.opened if event.event_type == wanted)
+        return tuple((int(event.event_id), when(event.event_time)) for event in scheduled if withdraws(event) == proposal)
 
     @property
     def closed(self) -> bool:
@@ -226,47 +152,3 @@ class MissionRecord:
     def last_event_at(self) -> datetime:
         """Time of the last settled event."""
         return when(self.raw[-1].event_time)
-
-
-def when(stamp: Timestamp) -> datetime:
-    """Aware UTC."""
-    return stamp.ToDatetime(tzinfo=UTC)
-
-
-def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
-    order = scheduled.activity_task_scheduled_event_attributes
-    result = event.activity_task_completed_event_attributes.result.payloads
-    data = json_of(result[0]) if len(result) == 1 else None
-    return Completed(
-        activity=order.activity_type.name,
-        queue=order.task_queue.name,
-        scheduled_event=scheduled.event_id,
-        scheduled_at=when(scheduled.event_time),
-        event_id=event.event_id,
-        at=when(event.event_time),
-        input=_only(order.input.payloads),
-        result=_json(data),
-        result_digest=Digest(hashlib.sha256(data or b"").hexdigest()),
-        result_size=len(data or b""),
-        activity_id=order.activity_id,
-    )
-
-
-def _only(payloads: Sequence[Payload]) -> JsonValue:
-    """The one value in *payloads*; None where there is another number of them, or it cannot be read."""
-    return _json(json_of(payloads[0])) if len(payloads) == 1 else None
-
-
-def _sender(attributes: WorkflowExecutionSignaledEventAttributes) -> str | None:
-    """The workflow that sent a signal; None where a client did."""
-    sent = attributes.HasField("external_workflow_execution")
-    return attributes.external_workflow_execution.workflow_id if sent else None
-
-
-def _json(data: bytes | None) -> JsonValue:
-    if data is None:
-        return None
-    try:
-        return parse(data)
-    except CanonicalError:
-        return None

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 class Recorded(BaseModel):
     """Crosses Temporal. Unknown fields are ignored: an older worker must still read what a newer one wrote."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # What does not fit is not quoted in the error: errors go where payloads do not.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Written(BaseModel):

@@ -18,9 +18,7 @@ from uuid import uuid4
 
 import yaml
 from pydantic import JsonValue
-from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowHandle
-from temporalio.converter import PayloadCodec
 from temporalio.worker import Interceptor, Worker
 
 from activities.commit import CommitActivities
@@ -62,25 +60,8 @@ from workflows.use import Use
 
 SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
 PEOPLE = ("olga", "sam", "lena", "fay", "dora", "iris")
-SERVICES = ("mission-worker", "read-worker", "reason-worker")
+SERVICES = ("mission-worker", "read-worker", "reason-worker", "exporter")
 _T = TypeVar("_T")
-
-
-class ScramblingCodec(PayloadCodec):
-    """Not encryption; it only makes sure that nobody reads a payload without the codec."""
-
-    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Hides each payload in another."""
-        return [
-            Payload(metadata={"encoding": b"test/scrambled"}, data=payload.SerializeToString()[::-1]) for payload in payloads
-        ]
-
-    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Raises on what it did not write, as ciphers do."""
-        for payload in payloads:
-            if payload.metadata.get("encoding") != b"test/scrambled":
-                raise ValueError("not written by this codec")
-        return [Payload.FromString(payload.data[::-1]) for payload in payloads]
 
 
 @dataclass

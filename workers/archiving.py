@@ -13,10 +13,13 @@ from temporalio.client import Client
 from activities.exports import Exporter, Sealer
 from activities.shelf import Shelf
 from approvals.jws import Signer
+from audit.verification.material import Open
 from policies.bundle import Bundle, bundle_digest
 from policies.canonical import Digest
 from policies.directory import Directory
 from policies.load import load, read_files
+from workers.errors import CannotOpen
+from workers.keyring import KeyRing
 
 
 def sayso_version() -> str:
@@ -59,6 +62,18 @@ class ArchivedBundles:
                     place.write_bytes(content)
                 self._loaded[name] = load(root)
         return self._loaded[name]
+
+
+def opener(ring: KeyRing) -> Open:
+    """What opens sealed members with *ring*."""
+
+    def opened(sealed: bytes, purpose: str) -> bytes | None:
+        try:
+            return ring.open(sealed, purpose)
+        except CannotOpen:
+            return None
+
+    return opened
 
 
 def exporter(

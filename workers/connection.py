@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Sequence
 
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
+from temporalio.common import HeaderCodecBehavior
 from temporalio.converter import DataConverter, PayloadCodec
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
-from audit.payloads import SEALED
-from workers.conversion import FinalPayloads, PlainFailures
+from audit.payloads import PLAIN, seal
+from workers.conversion import EncodedFailures, FinalPayloads, PlainFailures
+from workers.encryption import ReadingCodec
 from workers.errors import CannotReach
 
 CONNECT_SECONDS = 5.0
@@ -28,36 +31,58 @@ class LenientCodec(PayloadCodec):
         return await self._inner.encode(payloads)
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """As the inner codec, one by one; an error seals that payload alone."""
+        """As the inner codec, one by one; an error seals that payload alone. What no codec wrote passes as it is."""
         return [await self._open(payload) for payload in payloads]
 
     async def _open(self, payload: Payload) -> Payload:
+        if payload.metadata.get("encoding") in PLAIN:
+            return payload
         try:
             (opened,) = await self._inner.decode([payload])
         except Exception:  # a codec may raise anything on hostile bytes; the mark is the answer
-            return Payload(metadata={"encoding": SEALED}, data=payload.data)
+            return seal(payload)
         return opened
 
 
 def converter(codec: PayloadCodec | None = None) -> DataConverter:
-    """Pydantic JSON payloads, through *codec* where one is given."""
+    """Pydantic JSON payloads, through *codec* where one is given; then the messages of failures go through it too."""
+    plain = codec is None or isinstance(codec, ReadingCodec)
     return DataConverter(
         payload_converter_class=FinalPayloads,
-        failure_converter_class=PlainFailures,
+        failure_converter_class=PlainFailures if plain else EncodedFailures,
         payload_codec=LenientCodec(codec) if codec is not None else None,
     )
 
 
-async def connect(address: str, namespace: str, codec: PayloadCodec | None = None) -> Client:
+async def connect(
+    address: str,
+    namespace: str,
+    codec: PayloadCodec | None = None,
+    *,
+    plugins: Sequence[Plugin] = (),
+    runtime: Runtime | None = None,
+) -> Client:
     """
     A connected client.
+
+    Args:
+        plugins: Reach the client, its workers and a replayer that is given them.
+        runtime: Of the SDK's core; else its default.
 
     Raises:
         CannotReach: No Temporal server answers at *address*.
     """
+    # Headers too: whoever puts something there for the next worker means that worker, and not the server.
+    headers = HeaderCodecBehavior.NO_CODEC if codec is None else HeaderCodecBehavior.CODEC
+    connecting = Client.connect(
+        address,
+        namespace=namespace,
+        data_converter=converter(codec),
+        header_codec_behavior=headers,
+        plugins=plugins,
+        runtime=runtime,
+    )
     try:
-        return await asyncio.wait_for(
-            Client.connect(address, namespace=namespace, data_converter=converter(codec)), CONNECT_SECONDS
-        )
+        return await asyncio.wait_for(connecting, CONNECT_SECONDS)
     except (RuntimeError, RPCError, TimeoutError) as error:
         raise CannotReach(f"no Temporal server answers at {address}: run `sayso up`, or set TEMPORAL_ADDRESS") from error

@@ -14,6 +14,8 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError
 
+from audit.payloads import restore
+
 MAX_MESSAGE = 2000
 
 
@@ -29,14 +31,51 @@ class FinalPayloads(PydanticPayloadConverter):
 
 
 class PlainFailures(DefaultFailureConverter):
-    """Failures whose details cannot be read keep their message."""
+    """Failures whose details cannot be read keep their message. It stands in clear, and the stack trace too."""
 
     def from_failure(self, failure: Failure, payload_converter: PayloadConverter) -> BaseException:
         """As the base; never raises for what a stranger put into the details."""
+        told = _told(failure)
         try:
-            return super().from_failure(failure, payload_converter)
+            return super().from_failure(told, payload_converter)
         except (ApplicationError, KeyError, RuntimeError, ValueError):
-            return super().from_failure(_bare(failure), payload_converter)
+            return super().from_failure(_bare(told), payload_converter)
+
+
+class EncodedFailures(PlainFailures):
+    """The same, with message and stack trace in a payload, which a codec encrypts."""
+
+    def __init__(self) -> None:
+        super().__init__(encode_common_attributes=True)
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """As the base, which leaves the causes of a failure that is passed on as they came: in clear, where they came so."""
+        super().to_failure(exception, payload_converter, failure)
+        while failure.HasField("cause"):
+            failure = failure.cause
+            if failure.message or failure.stack_trace:
+                _encode(failure, payload_converter)
+
+
+def _encode(failure: Failure, payload_converter: PayloadConverter) -> None:
+    """Moves message and stack trace of *failure* where the SDK keeps them; leaves one that has them there."""
+    if failure.HasField("encoded_attributes"):
+        return
+    kept = {"message": failure.message, "stack_trace": failure.stack_trace}
+    failure.encoded_attributes.CopyFrom(payload_converter.to_payload(kept))
+    failure.message, failure.stack_trace = "Encoded failure", ""
+
+
+def _told(failure: Failure) -> Failure:
+    """*failure* with its own message, wherever it is kept; one that is sealed says so."""
+    if not failure.HasField("encoded_attributes"):
+        return failure
+    told = Failure()
+    told.CopyFrom(failure)
+    restore(told)
+    # What is read once is not read again, and is made anew when this failure is passed on.
+    told.ClearField("encoded_attributes")
+    return told
 
 
 def _bare(failure: Failure) -> Failure:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -16,6 +17,7 @@ from policies.model import Written
 from workers.errors import WrongUse
 
 FILE = "sayso.json"
+Encryption = Literal["on", "off"]
 
 
 class Profile(Written):
@@ -38,9 +40,22 @@ class Profile(Written):
     """Where the stack's gate remembers freezes, and keeps the bundles it ruled with."""
     export_key: Path | None = None
     """Private key of the exporter."""
+    key_ring: Path | None = None
+    """The key ring by which payloads are encrypted and opened."""
+    encryption: Encryption = "on"
+    """Whether what this machine sends is encrypted. What was encrypted before is opened either way."""
 
 
-_CHOOSING = ("SAYSO_POLICIES", "SAYSO_KEY", "SAYSO_DATA")
+_CHOOSING = (
+    "SAYSO_POLICIES",
+    "SAYSO_KEY",
+    "SAYSO_DATA",
+    "SAYSO_KEY_RING",
+    "SAYSO_ENCRYPTION",
+    "SAYSO_EXPORT_KEY_FILE",
+    "SAYSO_ARCHIVE",
+    "SAYSO_STATE",
+)
 
 
 @contextmanager
@@ -87,8 +102,9 @@ def load(data: Path) -> Profile:
     try:
         written = Profile.model_validate_json(path.read_text()).model_dump() if path.exists() else {}
         if overlay.keys() & {"address", "namespace"}:
-            # What this stack's gate remembers is nothing about another server.
-            written.pop("state", None)
+            # What this stack's gate remembers is nothing about another server, and its key opens nothing there.
+            for name in ("state", "key_ring", "encryption"):
+                written.pop(name, None)
         return Profile.model_validate({"namespace": "default", **written, **overlay})
     except ValidationError as error:
         if not path.exists():

@@ -17,62 +17,68 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from workers.activity_log import LoggedActivities
 from workers.errors import WrongUse
 from workers.settings import QUEUES, Role, Settings, identity
+from workers.telemetry.off import OFF, Telemetry
 
 if TYPE_CHECKING:
     from approvals.jws import Signer
 
+Content = tuple[Sequence[type], Sequence[Callable[..., Any]]]
+"""The workflows and the activities of a role."""
 GRACE = timedelta(seconds=5)
 """How long running activities may go on after the process was asked to end."""
 
 
-def build(role: Role, client: Client, settings: Settings) -> Worker:
+def build(role: Role, client: Client, settings: Settings, telemetry: Telemetry = OFF) -> Worker:
     """
     The worker of *role*, ready to run.
 
     Args:
         settings: Read for this role.
+        telemetry: What watches the role's ports.
 
     Raises:
         WrongUse: A file that the role needs does not hold what it should.
         BundleError: The bundle does not load.
         SignatureError: The gate's key file holds no private key.
     """
-    workflows, activities = _content(role, client, settings)
+    workflows, activities = _content(role, client, settings, telemetry)
     return Worker(
         client,
         task_queue=QUEUES[role],
         workflows=workflows,
         activities=activities,
         workflow_runner=_sandbox(),
+        interceptors=[LoggedActivities()],
         identity=identity(role, os.getpid()),
         graceful_shutdown_timeout=GRACE,
     )
 
 
-def _content(role: Role, client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+def _content(role: Role, client: Client, settings: Settings, telemetry: Telemetry) -> Content:
     match role:
         case Role.MISSION:
             return _mission()
         case Role.REASON:
-            return _reason(settings)
+            return _reason(settings, telemetry)
         case Role.READ:
-            return _read(client, settings)
+            return _read(client, settings, telemetry)
         case Role.COMMIT:
-            return _commit(client, settings)
+            return _commit(client, settings, telemetry)
         case _:
             assert_never(role)
 
 
-def _mission() -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+def _mission() -> Content:
     from activities.observe import observe
     from workflows.missions import MISSIONS
 
     return [offer.workflow for offer in MISSIONS.values()], [observe]
 
 
-def _reason(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+def _reason(settings: Settings, telemetry: Telemetry) -> Content:
     from activities.models import LiteLLMModels
     from activities.reason import ReasonActivities
     from policies.load import load_routes
@@ -80,10 +86,11 @@ def _reason(settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., 
 
     routes = load_routes(settings.policies) if settings.policies else NO_ROUTES
     signer = _optional(settings.reason_signing_key_file)
-    return [], [ReasonActivities(LiteLLMModels(settings.model, routes), signer).reason]
+    models = telemetry.models(LiteLLMModels(settings.model, routes))
+    return [], [ReasonActivities(models, signer).reason]
 
 
-def _read(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+def _read(client: Client, settings: Settings, telemetry: Telemetry) -> Content:
     from activities.histories import ServerStarts
     from activities.mcp_tools import McpTools
     from activities.read import ReadActivities
@@ -92,10 +99,10 @@ def _read(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[
     bundle = load(_given(settings.policies))
     tokens = _tokens(bundle.catalogue.issuer, _given(settings.read_client_file))
     signer = _optional(settings.read_signing_key_file)
-    return [], [ReadActivities(bundle, ServerStarts(client), McpTools(), tokens, signer).read]
+    return [], [ReadActivities(bundle, ServerStarts(client), telemetry.tools(McpTools()), tokens, signer).read]
 
 
-def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequence[Callable[..., Any]]]:
+def _commit(client: Client, settings: Settings, telemetry: Telemetry) -> Content:
     from activities.commit import CommitActivities
     from activities.directories import FileDirectories
     from activities.freezes import ServerFreezes
@@ -117,9 +124,9 @@ def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequenc
     if settings.state is not None:
         shelve(root, bundle.digest, settings.state)
     ports = Ports(
-        histories=ServerHistories(client),
-        uses=ServerUses(client),
-        tools=McpTools(),
+        histories=telemetry.histories(ServerHistories(client), bundle),
+        uses=telemetry.uses(ServerUses(client)),
+        tools=telemetry.tools(McpTools()),
         tokens=_tokens(bundle.catalogue.issuer, _given(settings.commit_client_file)),
         directories=FileDirectories(root),
         clock=_now,
@@ -127,6 +134,7 @@ def _commit(client: Client, settings: Settings) -> tuple[Sequence[type], Sequenc
         freezes=ServerFreezes(client),
         memory=FileMemory(settings.state, client.namespace) if settings.state else ProcessMemory(),
     )
+    telemetry.queue(client, ports.histories, bundle)
     commit = CommitActivities(Gate(ports, bundle, signer), Proposer(ports, bundle, signer))
     return [Use, Freeze], [commit.propose, commit.settle]
 

@@ -5,15 +5,21 @@ Settings of a worker process, read once from its environment.
 |--------------------------|------------------------|----------------------------------------------------------------------|
 | `TEMPORAL_ADDRESS`       | all                    | Temporal frontend, `host:port`; else from Temporal's own config file |
 | `TEMPORAL_NAMESPACE`     | all                    | namespace; else `default`                                            |
+| `SAYSO_KEY_RING`         | all                    | where the key ring is: `file:PATH` or `env:NAME`                     |
+| `SAYSO_ENCRYPTION`       | all, optional          | `off`: payloads reach the server in clear, and a ring only opens     |
 | `SAYSO_LOG_LEVEL`        | all                    | `debug`, `info`, `warning` or `error`; else `info`                   |
 | `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes             |
 | `SAYSO_CLIENT_FILE`      | read, commit           | JSON with the role's `client_id` and `client_secret` at the issuer   |
 | `SAYSO_GATE_KEY_FILE`    | commit                 | private JWK of the gate                                              |
 | `SAYSO_SIGNING_KEY_FILE` | read, reason, optional | private JWK of the service; without it, its answers show as claims   |
 | `SAYSO_STATE`            | commit, optional       | where the gate remembers freezes; else it does so until it ends      |
+| `OTEL_*`                 | all, optional          | OpenTelemetry's own variables; see docs/telemetry.md                 |
+| `SAYSO_METRICS_LISTEN`   | all, optional          | `host:port` of a Prometheus page; else there is none                 |
+| `SAYSO_PENDING_SECONDS`  | commit, optional       | how often the queue is read for the metrics; else 15                 |
 | `SAYSO_MODEL`            | reason, optional       | litellm model name; else the bundle's routes, else plain rules        |
 
-Secrets stay in files: no value here is one, so a message may quote it.
+Secrets stay in files: no value here is one, so a message may quote it. The key ring's reference is the exception: somebody
+may have put the ring itself there.
 """
 
 from __future__ import annotations
@@ -27,6 +33,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workers.errors import WrongUse
+from workers.keyring import KeyRing
+from workers.ring_files import OFF, SWITCH, VARIABLE, encrypts, ring_of
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 DEFAULT_ADDRESS = "127.0.0.1:7233"
@@ -54,10 +62,13 @@ def identity(role: Role, pid: int) -> str:
 class Settings(BaseModel):
     """What the environment says, for the roles it was read for. What another role needs is None."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     address: str
     namespace: str
+    ring: KeyRing | None = None
+    """None only where encryption is off."""
+    encrypts: bool = True
     log_level: LogLevel = "info"
     policies: Path | None = None
     read_client_file: Path | None = None
@@ -96,6 +107,7 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
     both = Role.READ in roles and Role.COMMIT in roles
     values: dict[str, object] = {"address": address, "namespace": namespace}
     values["log_level"] = found.get("SAYSO_LOG_LEVEL", "info").lower()
+    values |= _encryption(found)
     if {Role.READ, Role.COMMIT} & set(roles) or (Role.REASON in roles and found.get("SAYSO_POLICIES")):
         values["policies"] = _path(found, "SAYSO_POLICIES", directory=True)
     if Role.READ in roles:
@@ -112,6 +124,17 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
     except ValidationError as error:
         # Everything but the level was made above in the right form.
         raise WrongUse(f"SAYSO_LOG_LEVEL is `{values['log_level']}`: use debug, info, warning or error") from error
+
+
+def _encryption(environment: Mapping[str, str]) -> dict[str, object]:
+    """The key ring, which only a process may lack that was told so."""
+    ring, wanted = ring_of(environment), encrypts(environment)
+    if wanted and ring is None:
+        raise WrongUse(
+            f"{VARIABLE} is not set: it says where the key ring is, `file:PATH` or `env:NAME`; "
+            f"`sayso keys ring new` makes one, and {SWITCH}={OFF} goes without"
+        )
+    return {"ring": ring, "encrypts": wanted}
 
 
 def _signing_keys(roles: Collection[Role], environment: Mapping[str, str]) -> dict[str, object]:

@@ -11,13 +11,13 @@ from audit.observation import Observation, ObservationKind
 from audit.rail import rail
 from audit.report import answered, events, papers, people, sent
 from audit.report.drawing import Timeline, drawn
-from audit.report.marks import lanes_of
 from audit.report.mission import mission_part
 from audit.report.papers import Paper
 from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart, ReceiptPart, UsePart, Word
 from audit.report.pieces import Some, Step
 from audit.report.proposed import Proposed
 from audit.report.story import story
+from audit.report.strokes import lanes_of
 from audit.verification.material import Material
 from audit.verification.result import Found, Verification
 from audit.verification.verify import UNTOLD, Examined

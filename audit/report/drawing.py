@@ -1,7 +1,7 @@
 """
 The timeline in places: panels of lanes, for inline SVG. Everything is placed by attributes, in units of the drawing.
 
-A mark stands exactly where its time is; a bar is as long as its time, and never thinner than `THINNEST`, so that it is seen.
+A stroke stands exactly where its time is; a bar is as long as its time, and never thinner than `THINNEST`, so that it is seen.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from audit.report.labels import Label, labels
-from audit.report.marks import WORK, Lanes, Mark, Shape
 from audit.report.scale import Interval, Scale, magnified, step, whole, working
+from audit.report.strokes import WORK, Lanes, Shape, Stroke
 from audit.report.times import clock, second, span
 
 WIDTH, LEFT, RIGHT = 1000.0, 122.0, 990.0
@@ -34,19 +34,19 @@ class Box:
     y: float
     width: float
     height: float
-    mark: Mark
+    stroke: Stroke
     seconds: float
-    """Since the mission began, of the mark's beginning."""
+    """Since the mission began, of the stroke's beginning."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A mark at one time."""
+    """A stroke at one time."""
 
     x: float
     y: float
     path: str
-    mark: Mark
+    stroke: Stroke
     seconds: float
 
 
@@ -112,16 +112,16 @@ def drawn(lanes: Lanes, began_at: datetime, last_at: datetime) -> Timeline:
     if phases:
         scale = magnified(phases, LEFT, RIGHT, GAP, INSET)
         panels.append(_panel("Working phases, magnified", _told(phases, began_at), lanes, scale, began_at, ()))
-    return Timeline(tuple(panels), len(lanes.every) - len(lanes.marks))
+    return Timeline(tuple(panels), len(lanes.every) - len(lanes.strokes))
 
 
-def _busy(marks: Iterable[Mark], began_at: datetime) -> list[Interval]:
+def _busy(strokes: Iterable[Stroke], began_at: datetime) -> list[Interval]:
     """When something happened: every moment, and the time that reads, models and gates took. Waiting is not work."""
     found: list[Interval] = []
-    for mark in marks:
-        start = _since(began_at, mark.at)
-        end = _since(began_at, mark.until) if mark.until is not None else start
-        found += [(start, end)] if mark.shape in WORK else [(start, start), (end, end)]
+    for stroke in strokes:
+        start = _since(began_at, stroke.at)
+        end = _since(began_at, stroke.until) if stroke.until is not None else start
+        found += [(start, end)] if stroke.shape in WORK else [(start, start), (end, end)]
     return found
 
 
@@ -133,14 +133,14 @@ def _panel(name: str, words: Sequence[str], lanes: Lanes, scale: Scale, began_at
     boxes: list[Box] = []
     links: list[Span] = []
     points: list[Point] = []
-    for mark in lanes.marks:
-        y, seconds = _middle(mark.lane), _since(began_at, mark.at)
-        if mark.until is not None:
-            pieces = scale.pieces(seconds, _since(began_at, mark.until))
-            boxes += [_box(mark, x, right, y, seconds) for x, right in pieces]
+    for stroke in lanes.strokes:
+        y, seconds = _middle(stroke.lane), _since(began_at, stroke.at)
+        if stroke.until is not None:
+            pieces = scale.pieces(seconds, _since(began_at, stroke.until))
+            boxes += [_box(stroke, x, right, y, seconds) for x, right in pieces]
             links += [Span(a[1], b[0], y, "") for a, b in pairwise(pieces)]
         elif (x := scale.place(seconds)) is not None:
-            points.append(Point(x, y, PATHS[mark.shape].format(x=x, y=y), mark, seconds))
+            points.append(Point(x, y, PATHS[stroke.shape].format(x=x, y=y), stroke, seconds))
     bottom = TOP + ROW * len(lanes.names) + 4
     return Panel(
         name=name,
@@ -152,8 +152,8 @@ def _panel(name: str, words: Sequence[str], lanes: Lanes, scale: Scale, began_at
         links=tuple(links),
         points=tuple(points),
         labels=labels(
-            [(box.x, box.x + box.width, box.y + box.height / 2, box.mark) for box in boxes],
-            [(point.x, point.y, point.mark) for point in points],
+            [(box.x, box.x + box.width, box.y + box.height / 2, box.stroke) for box in boxes],
+            [(point.x, point.y, point.stroke) for point in points],
             [(cut.x, cut.right) for cut in _breaks(scale)],
         ),
         ticks=tuple(_ticks(scale)),
@@ -167,9 +167,9 @@ def _middle(lane: int) -> float:
     return TOP + ROW * lane + ROW / 2
 
 
-def _box(mark: Mark, x: float, right: float, y: float, seconds: float) -> Box:
-    height = _HEIGHTS[mark.shape]
-    return Box(x, y - height / 2, max(right - x, THINNEST), height, mark, seconds)
+def _box(stroke: Stroke, x: float, right: float, y: float, seconds: float) -> Box:
+    height = _HEIGHTS[stroke.shape]
+    return Box(x, y - height / 2, max(right - x, THINNEST), height, stroke, seconds)
 
 
 def _inset(scale: Scale) -> float:

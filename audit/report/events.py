@@ -30,6 +30,7 @@ def word(observation: Observation, trust: Directory, most: int = LONGEST) -> Wor
         by=who(observation.actor, str(observation.assurance) if observation.assurance else None, trust),
         what=what + judged,
         left=left,
+        flags=tuple(map(str, observation.marks)),
     )
 
 

@@ -194,3 +194,5 @@ class Word:
     what: str
     left: str = ""
     doubt: str = ""
+    flags: tuple[str, ...] = ()
+    """What is to be known before the words: sealed, unknown fields, unsound."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import ValidationError
 
 from approvals.card import render
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
-from approvals.proposal import Proposal
+from approvals.proposal import Proposal, Refusal
 from approvals.settlement import Settlement
 from approvals.signed import Kind, Signed, opened
 from approvals.testimony import ASKED, SIGNATURE
-from audit.record import MAX_ANSWER, Completed
+from audit.parts import MAX_ANSWER
+from audit.record import Completed
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 from audit.witnesses import witness_of
 
 _KINDS = {"propose": (Kind.PROPOSAL, Kind.REFUSAL), "settle": (Kind.SETTLEMENT,)}
@@ -30,7 +33,7 @@ def check_answers(material: Material) -> list[Found]:
         trouble = _trouble(done, material)
         if trouble is not None:
             found.append(trouble)
-    return found or [holds("answers", f"{count} answers of the gate are signed, for this run and over its trail")]
+    return found or [holds("answers", f"signed by a gate, for this run and over its trail: {of(count, 'answer')}")]
 
 
 def _trouble(done: Completed, material: Material) -> Found | None:
@@ -49,7 +52,7 @@ def _trouble(done: Completed, material: Material) -> Found | None:
             return _proposal(signed, done, material)
         case Kind.SETTLEMENT:
             return _settlement(signed, done, material)
-    return None
+    return _refusal(signed, done, material)
 
 
 def standing(signed: Signed, kind: Kind, material: Material, check: str, event: int | None) -> Found | None:
@@ -72,8 +75,9 @@ def _proposal(signed: Signed, done: Completed, material: Material) -> Found | No
         proposal = Proposal.model_validate(signed.body)
     except ValidationError:
         return fails("answers", "the gate signed a proposal that this version cannot read: update sayso", done.event_id)
-    if any(action.mission != material.record.started.mission for action in proposal.actions):
-        return fails("answers", "this proposal was made for another mission run", done.event_id)
+    strange = [action.mission for action in proposal.actions if not material.ours(action.mission)]
+    if strange:
+        return _foreign("proposal", all(map(material.taken_over, strange)), done)
     trouble = proposal.evidence.trouble(material.record.chain[: done.event_id - 1])
     if trouble is not None:
         return fails("answers", f"this proposal's evidence {trouble}", done.event_id)
@@ -82,13 +86,34 @@ def _proposal(signed: Signed, done: Completed, material: Material) -> Found | No
     return None
 
 
+def _refusal(signed: Signed, done: Completed, material: Material) -> Found | None:
+    try:
+        refusal = Refusal.model_validate(signed.body)
+    except ValidationError:
+        return fails("answers", "the gate signed a refusal that this version cannot read: update sayso", done.event_id)
+    if refusal.mission is None or refusal.evidence is None:
+        return missing(
+            "answers", "this refusal names no mission run: an older gate signed it, for this one or another", done.event_id
+        )
+    if not material.ours(refusal.mission):
+        return _foreign("refusal", material.taken_over(refusal.mission), done)
+    trouble = refusal.evidence.trouble(material.record.chain[: done.event_id - 1])
+    return fails("answers", f"this refusal's evidence {trouble}", done.event_id) if trouble else None
+
+
+def _foreign(what: str, taken_over: bool, done: Completed) -> Found:
+    if taken_over:
+        return missing("answers", f"this {what} was made for the run that this one repeats", done.event_id)
+    return fails("answers", f"this {what} was made for another mission run", done.event_id)
+
+
 def _settlement(signed: Signed, done: Completed, material: Material) -> Found | None:
     try:
         settlement = Settlement.model_validate(signed.body)
     except ValidationError:
         return fails("answers", "the gate signed a settlement that this version cannot read: update sayso", done.event_id)
-    if settlement.mission != material.record.started.mission:
-        return fails("answers", "this settlement is about another mission run", done.event_id)
+    if not material.ours(settlement.mission):
+        return _foreign("settlement", material.taken_over(settlement.mission), done)
     trouble = settlement.head.trouble(material.record.chain[: done.event_id - 1])
     if trouble is not None:
         return fails("answers", f"the head of this settlement {trouble}", done.event_id)
@@ -112,7 +137,7 @@ def check_witnesses(material: Material) -> list[Found]:
         count += 1
         if witness_of(done, material.record, material.trust) is None:
             found.append(_unwitnessed(done, material))
-    return found or [holds("witnesses", f"{count} reads and answers of models are signed by the workers that gave them")]
+    return found or [holds("witnesses", f"signed by the worker that gave it: {of(count, 'result')}")]
 
 
 def _unwitnessed(done: Completed, material: Material) -> Found:
@@ -129,4 +154,8 @@ def _unwitnessed(done: Completed, material: Material) -> Found:
     if material.trust.holder(kid) is None:
         words = f"the result of `{done.activity}` is signed by `{kid}`, which is not a service you pin"
         return missing("witnesses", words, done.event_id)
+    if material.repeats and witness_of(done, replace(material.record, run_id=material.repeats), material.trust) is not None:
+        return missing(
+            "witnesses", f"the result of `{done.activity}` was signed in the run that this one repeats", done.event_id
+        )
     return fails("witnesses", f"the result of `{done.activity}` is not what `{kid}` signed", done.event_id)

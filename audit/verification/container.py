@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
 from audit.manifest import CHECKPOINT, Checkpoint, Manifest, checkpoint_of, exporter, misfits, sha256, written
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 from policies.directory import Directory
 
 _MEMBER = re.compile(
@@ -23,7 +23,7 @@ def check_members(manifest: Manifest, members: Mapping[str, bytes]) -> list[Foun
     found = [fails("members", line) for line in misfits(manifest, members)]
     strange = sorted(name for name in manifest.members if not _MEMBER.fullmatch(name))
     found += [missing("members", f"`{name}` is a member that this version does not know: update sayso") for name in strange]
-    return found or [holds("members", f"{len(manifest.members)} members are as listed")]
+    return found or [holds("members", f"as listed: {of(len(manifest.members), 'member')}")]
 
 
 def check_checkpoint(manifest: Manifest, members: Mapping[str, bytes], trust: Directory) -> list[Found]:

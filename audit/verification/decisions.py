@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from approvals.decision import read
-from approvals.errors import UnreadableError
+from approvals.errors import SignatureError, UnreadableError
+from approvals.jws import take_apart
 from approvals.settlement import Settlement, SettlementKind
 from approvals.votes import Vote
 from audit.judgement import Judgement, Point, judge
 from audit.law import Law
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 from policies.canonical import Digest
 
 _BY_WORD_ALONE = frozenset({SettlementKind.NOT_SENT, SettlementKind.RECEIPT, SettlementKind.UNKNOWN})
@@ -33,7 +34,7 @@ def check_decisions(material: Material) -> list[Found]:
             found.append(missing("decisions", f"the decisions cannot be judged: {law}", event))
             continue
         found += _judged(event, settlement, law, material)
-    return found or [holds("decisions", f"{len(material.settlements)} settlements are what the decisions come to")]
+    return found or [holds("decisions", f"judged again, and the same: {of(len(material.settlements), 'settlement')}")]
 
 
 def _judged(event: int, settlement: Settlement, law: Law, material: Material) -> Iterator[Found]:
@@ -55,7 +56,7 @@ def _compared(told: Vote, found: Vote | None, settlement: Settlement, material: 
         yield fails("decisions", "the gate judged a decision that the history does not hold", told.event_id)
     elif told.counts and not found.counts:
         words = f"the gate counted this decision of `{told.who}`; by what you pin it does not count: {'; '.join(found.refused)}"
-        unsure = not _exactly(settlement, material) and told.event_id in unpinned(settlement.proposal, material)
+        unsure = not _exactly(settlement, material) and {1, told.event_id} & set(unpinned(settlement.proposal, material))
         yield (missing if unsure else fails)("decisions", words, told.event_id)
     else:
         # The gate was stricter, or knew somebody better. Nothing is admitted by that.
@@ -77,13 +78,13 @@ def _doubt(words: str, event: int, settlement: Settlement, material: Material) -
         return fails("decisions", words, event)
     strangers = unpinned(settlement.proposal, material)
     if strangers:
-        return missing("decisions", f"{words}: a decision is signed with a key that you do not pin", strangers[0])
+        return missing("decisions", f"{words}: this is signed with a key that you do not pin", strangers[0])
     return missing("decisions", f"{words}: the gate judged by another directory than you pin", event)
 
 
 def unpinned(proposal: Digest, material: Material) -> tuple[int, ...]:
-    """The events of signed decisions about *proposal* whose key the verifier does not pin."""
-    found = []
+    """Events of signed decisions about *proposal* whose key the verifier does not pin, and the start where its key is not."""
+    found = [1] if stranger(material.record.started.signed_start, material) else []
     for heard in material.record.signals:
         try:
             decision = read(heard)
@@ -93,6 +94,15 @@ def unpinned(proposal: Digest, material: Material) -> tuple[int, ...]:
         if token is not None and decision.proposal == proposal and material.trust.holder(token.kid) is None:
             found.append(heard.event_id)
     return tuple(found)
+
+
+def stranger(text: str | None, material: Material) -> str | None:
+    """The key id of the token *text*, where it is nobody's among those that the verifier pins; None where it is no token."""
+    try:
+        kid = take_apart(text).kid if text is not None else None
+    except SignatureError:
+        return None
+    return kid if kid is not None and material.trust.holder(kid) is None else None
 
 
 def admits(judgement: Judgement) -> str | None:

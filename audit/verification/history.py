@@ -5,11 +5,12 @@ from __future__ import annotations
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
 from audit.errors import AuditError, NotAMissionError
+from audit.payloads import key_id
 from audit.principals import principals_of
 from audit.record import MissionRecord
 from audit.verification import sequence
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 
 
 def check_chain(material: Material) -> list[Found]:
@@ -27,7 +28,7 @@ def check_chain(material: Material) -> list[Found]:
     if len(found) != len(expected):
         words = f"the history has {len(found)} settled events, and {len(expected)} were exported"
         return [fails("chain", words, min(len(found), len(expected)) + 1)]
-    return [holds("chain", f"{len(found)} events are chained to `{found[-1][:12]}`")]
+    return [holds("chain", f"{of(len(found), 'event')}, chained to `{found[-1][:12]}`")]
 
 
 def check_run(material: Material) -> list[Found]:
@@ -43,6 +44,9 @@ def check_run(material: Material) -> list[Found]:
         return [fails("run", f"no server wrote this history: {broken[0]}", broken[1])]
     if record.closed != material.manifest.closed:
         return [fails("run", "the manifest tells another end of the run than the history", record.head)]
+    if material.repeats is not None:
+        words = f"this run repeats run `{material.repeats}`: what it took over was said in that one, and it commits nothing"
+        return [missing("run", words, 1)]
     if not record.closed:
         return [missing("run", f"the run was still open at event {record.head}: what came after is not here", record.head)]
     return [holds("run", f"the run ended at event {record.head}", record.head)]
@@ -74,11 +78,13 @@ def check_start(material: Material) -> list[Found]:
 
 def check_contents(material: Material) -> list[Found]:
     """Whether every payload can be opened here. A stranger's sealed signal is what it is: the gate could not open it either."""
+    if material.manifest.sealed != (key_id(material.record.raw) is not None):
+        return [fails("contents", "the manifest tells otherwise than the history whether payloads are encrypted")]
     signals = {heard.event_id for heard in material.record.signals}
     closed = sorted(material.sealed_events - signals)
     if not closed:
         strange = len(material.sealed_events & signals)
-        also = f"; {strange} signals cannot be opened, and count for nothing" if strange else ""
+        also = f"; {of(strange, 'signal')} cannot be opened, and count for nothing" if strange else ""
         return [holds("contents", f"all that workers recorded can be read{also}")]
-    words = f"{len(closed)} events are sealed: a key of the ring that encrypted them is needed to read their contents"
+    words = f"sealed: {of(len(closed), 'event')}; a key of the ring that encrypted them is needed to read their contents"
     return [missing("contents", words, closed[0])]

@@ -22,13 +22,14 @@ from audit.proven import proposed, settlements
 from audit.record import MissionRecord
 from audit.stored import from_json
 from audit.verification import sequence
+from policies.action import MissionRef
 from policies.bundle import Bundle
 from policies.canonical import Digest, parse
 from policies.directory import Directory
 from policies.errors import CanonicalError
 
-Open = Callable[[bytes, str], bytes]
-"""Decrypts a sealed member for its purpose; raises ValueError where it cannot."""
+Open = Callable[[bytes, str], bytes | None]
+"""Decrypts a sealed member for its purpose; None where it cannot."""
 NOBODY = Directory(groups=(), people={})
 """The trust of who pins no keys: then nothing that is signed can be told."""
 
@@ -61,6 +62,23 @@ class Material:
     unseal: Open | None = None
     version: str = ""
     """Of the verifier."""
+
+    @property
+    def repeats(self) -> str | None:
+        """The run that this one was reset from; None where it is no reset."""
+        original = self.record.started.original_run_id
+        return original if original != self.record.run_id else None
+
+    def ours(self, mission: MissionRef) -> bool:
+        """Whether *mission* is this run."""
+        return mission == self.record.started.mission
+
+    def taken_over(self, mission: MissionRef) -> bool:
+        """Whether *mission* is the run that this one repeats."""
+        return (
+            self.repeats is not None
+            and mission.model_copy(update={"run_id": self.record.run_id}) == self.record.started.mission
+        )
 
     @cached_property
     def sealed_events(self) -> frozenset[int]:

@@ -74,3 +74,8 @@ def fails(check: str, words: str, event: int | None = None) -> Found:
 def missing(check: str, words: str, event: int | None = None) -> Found:
     """A finding that could not be told."""
     return Found(check=check, result=Result.MISSING, words=words, event=event)
+
+
+def of(count: int, noun: str) -> str:
+    """`1 event`, `2 events`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -21,7 +21,7 @@ from audit.record import when
 from audit.verification.answers import standing
 from audit.verification.decisions import admits, unpinned
 from audit.verification.material import Material
-from audit.verification.result import Found, fails, holds, missing
+from audit.verification.result import Found, fails, holds, missing, of
 from policies.canonical import Digest
 
 Item = tuple[Digest, int]
@@ -56,12 +56,13 @@ def check_uses(material: Material) -> list[Found]:
             found.append(missing("uses", f"the workflow `{_name(key)}` is sealed", announcement.event_id))
     named = set(use_keys(material.record))
     for key, use in material.uses.items():
-        if key not in named:
+        if key not in named and not material.sealed_events:
+            # What names it may be sealed; then it is not told to be a stranger.
             found.append(fails("uses", f"the workflow `{_name(key)}` is in the archive, and nothing names it"))
         elif use.trouble is not None:
             found.append(fails("uses", f"of the workflow `{_name(key)}`, {use.trouble}"))
     found += _unannounced(material)
-    return found or [holds("uses", f"{len(material.announcements)} uses were announced, each first of its kind")]
+    return found or [holds("uses", f"announced before anything was sent: {of(len(material.announcements), 'use')}")]
 
 
 def _unannounced(material: Material) -> Iterator[Found]:
@@ -98,7 +99,7 @@ def check_receipts(material: Material) -> list[Found]:
         papers.setdefault(paper.item, []).append(paper)
     for item, theirs in papers.items():
         found += _item(item, theirs, material)
-    return found or [holds("receipts", f"{len(papers)} actions were sent, each approved, as approved, once")]
+    return found or [holds("receipts", f"sent as approved, once: {of(len(papers), 'action')}")]
 
 
 def check_ends(material: Material) -> list[Found]:
@@ -114,7 +115,7 @@ def check_ends(material: Material) -> list[Found]:
             number = f", item {item + 1}," if proposed.proposal.more else ""
             words = f"the gate signed no end of proposal `{name[:12]}`{number} in this history"
             found.append(missing("ends", words, proposed.event_id))
-    return found or [holds("ends", f"{len(material.proposals)} proposals have an end that the gate signed")]
+    return found or [holds("ends", f"with an end that a gate signed: {of(len(material.proposals), 'proposal')}")]
 
 
 def _papers(material: Material, troubles: list[Found]) -> Iterator[Paper]:

@@ -20,7 +20,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from audit import archive, manifest
 from audit.chain import stable
 from audit.errors import ArchiveError, AuditError
-from audit.export import SEALED_SUFFIX, derived
+from audit.export import derived
 from audit.manifest import CHECKPOINT, MANIFEST, Manifest, member, written
 from audit.record import CLOSING, MissionRecord
 from audit.stored import from_json
@@ -54,6 +54,11 @@ class Loot:
         return cls(archive.unpack(data))
 
     @property
+    def manifest(self) -> Manifest:
+        """What the archive says that it holds."""
+        return manifest.read(self.members[MANIFEST])
+
+    @property
     def events(self) -> list[Event]:
         """The mission's events."""
         return self.events_of(HISTORY)
@@ -75,17 +80,23 @@ class Loot:
         """Without the members *names*."""
         return replace(self, members={name: content for name, content in self.members.items() if name not in names})
 
-    def packed(self, strength: Strength = Strength.RAW, **changes: object) -> bytes:
-        """The archive as an attacker of *strength* hands it on; *changes* go into the manifest."""
+    def packed(self, strength: Strength = Strength.RAW, *, retold: bool = True, **changes: object) -> bytes:
+        """
+        The archive as an attacker of *strength* hands it on.
+
+        Args:
+            retold: Whether rail and cards are made to fit again.
+            changes: Go into the manifest.
+        """
         members = dict(self.members)
         if strength is not Strength.RAW:
-            members = self._rebuilt(members, changes)
+            members = self._rebuilt(members, changes, retold=retold)
         if strength is Strength.SIGNED:
             listed = Manifest.model_validate_json(members[MANIFEST])
             members[CHECKPOINT] = manifest.sign(listed, keys.signer("exporter"), NOW)
         return archive.pack(members)
 
-    def _rebuilt(self, members: dict[str, bytes], changes: dict[str, object]) -> dict[str, bytes]:
+    def _rebuilt(self, members: dict[str, bytes], changes: dict[str, object], *, retold: bool) -> dict[str, bytes]:
         """Everything that follows from the history made to follow from it again, as far as it can be."""
         listed = manifest.read(members[MANIFEST])
         try:
@@ -95,11 +106,11 @@ class Loot:
         if raw:
             links = _chain(raw)
             listed = listed.model_copy(update={"chain": links, "closed": raw[-1].event_type in CLOSING})
-        listed = Manifest.model_validate({**listed.model_dump(), **changes})
-        if raw and not listed.sealed:
+        claimed = Manifest.model_validate({**listed.model_dump(), **changes})
+        if raw and retold and not listed.sealed:
             members = _retold(members, listed, raw)
         content = {name: member(data) for name, data in members.items() if name not in (MANIFEST, CHECKPOINT)}
-        return {**members, MANIFEST: written(listed.model_copy(update={"members": content}))}
+        return {**members, MANIFEST: written(claimed.model_copy(update={"members": content}))}
 
 
 def _chain(events: Sequence[HistoryEvent]) -> tuple[Digest, ...]:
@@ -136,8 +147,3 @@ def same(one: Sequence[Event], other: Sequence[Event]) -> bool:
 def _plain(events: Sequence[Event]) -> list[bytes]:
     found = from_json(json.dumps({"events": list(events)}).encode(), HISTORY)
     return [event.SerializeToString(deterministic=True) for event in found]
-
-
-def sealed_name(name: str) -> str:
-    """The name of a member of an encrypted mission's archive."""
-    return name + SEALED_SUFFIX

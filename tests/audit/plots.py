@@ -185,6 +185,16 @@ async def _copied_read(scene: Scene) -> Handle:
     return await _over(mission)
 
 
+async def _copied_refusal(scene: Scene) -> Handle:
+    other = await scene.hijacked()
+    refusal = await other.propose(amount_minor=500001)
+    assert refusal.kind is Kind.REFUSAL
+    mission = await scene.hijacked()
+    await mission.forge("propose", refusal)
+    await _over(other)
+    return await _over(mission)
+
+
 async def _forged_settlement(scene: Scene) -> Handle:
     return await _settled_by(scene, lambda body: {"kind": "settlement", "digest": "0" * 64, "body": body, "jws": ""})
 
@@ -271,6 +281,7 @@ PLOTS: dict[str, Plot] = {
     "unsigned-start": Plot(_unsigned_start),
     "unsigned-read": Plot(_unsigned_read),
     "copied-read": Plot(_copied_read),
+    "copied-refusal": Plot(_copied_refusal),
     "forged-settlement": Plot(_forged_settlement),
     "strangers-settlement": Plot(_strangers_settlement),
     "deleted-use": Plot(_deleted_use),

@@ -61,6 +61,7 @@ STORIES: dict[str, Story] = {
     "unsigned-start": _incomplete("nobody signed the start", "start"),
     "unsigned-read": _incomplete("a read that a hostile mission worker completed, unsigned", "witnesses"),
     "copied-read": _failed("a read that was copied from another activity with its signature", "witnesses"),
+    "copied-refusal": _failed("a refusal that the gate signed for another mission, copied into this one", "answers"),
     "forged-settlement": _failed("a receipt that a hostile mission worker completed, unsigned", "answers", "ends"),
     "strangers-settlement": _incomplete("a receipt that a hostile mission worker signed himself", "answers", "ends"),
     "deleted-use": _incomplete("somebody deleted the use before the export", "uses"),

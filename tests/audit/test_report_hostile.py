@@ -12,8 +12,8 @@ from jinja2 import Environment, UndefinedError
 from approvals.display import escaped, visible
 from audit.report import page as pages
 from audit.report.drawing import Timeline
-from audit.report.marks import Mark
 from audit.report.page import environment, page
+from audit.report.strokes import Stroke
 from tests.audit.hostile import ATTACKS, HIDDEN, LONG, flooded, hostile
 from tests.audit.pages import ATTRIBUTES, ELEMENTS, Page, html, report
 from tests.audit.verifying import verifier
@@ -87,7 +87,7 @@ async def test_without_escaping_the_page_holds_a_script(bench: Bench, monkeypatc
 
 @pytest.mark.control("F2")
 async def test_without_visible_text_a_page_is_turned_around(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other defence: HTML's escaping lets right-to-left marks pass."""
+    """The other defence: HTML's escaping lets right-to-left strokes pass."""
     for name in ("visible", "escaped"):
         monkeypatch.setattr(pages, name, lambda text: text.replace("\ud800", ""))
     assert "\u202e" in (await attacked(bench)).html
@@ -107,12 +107,12 @@ async def test_flood_of_strangers_hides_nothing_of_what_counted(bench: Bench) ->
     (proposal,) = found.proposals.shown
     assert [said.by.who for said in proposal.decisions.shown if said.counts] == ["sam"]
     assert (len(proposal.decisions.shown), proposal.decisions.more, found.strays.more) == (200, 201, 2800)
-    assert [mark.title for mark in found_marks(found.timeline) if mark.title.startswith("approve by sam")]
+    assert [stroke.title for stroke in found_strokes(found.timeline) if stroke.title.startswith("approve by sam")]
 
 
-def found_marks(timeline: Timeline) -> list[Mark]:
+def found_strokes(timeline: Timeline) -> list[Stroke]:
     """All points of the first panel."""
-    return [point.mark for point in timeline.panels[0].points]
+    return [point.stroke for point in timeline.panels[0].points]
 
 
 async def test_long_waits_and_odd_clocks_are_drawn_all_the_same(bench: Bench) -> None:

@@ -41,17 +41,17 @@ async def waited(bench: Bench, **wait: float) -> Timeline:
 
 @pytest.mark.parametrize("name", STORIES)
 async def test_on_the_whole_scale_places_are_proportional_to_time(name: str, ours: Verifier) -> None:
-    """Every mark and every bar, with one scale for all of them."""
+    """Every stroke and every bar, with one scale for all of them."""
     panel = (await timeline(archive(name), ours)).panels[0]
     run = panel.boxes[0]
     assert run.x + run.width == pytest.approx(RIGHT)
-    per_second = run.width / (run.mark.until - run.mark.at).total_seconds()  # type: ignore[operator]
+    per_second = run.width / (run.stroke.until - run.stroke.at).total_seconds()  # type: ignore[operator]
     places = [(point.x, point.seconds) for point in panel.points] + [(box.x, box.seconds) for box in panel.boxes]
     for x, seconds in places:
         assert x == pytest.approx(run.x + seconds * per_second, abs=0.01)
     for box in panel.boxes:
-        assert box.mark.until is not None
-        long = (box.mark.until - box.mark.at).total_seconds() * per_second
+        assert box.stroke.until is not None
+        long = (box.stroke.until - box.stroke.at).total_seconds() * per_second
         assert box.width == pytest.approx(max(long, THINNEST), abs=0.01)
 
 
@@ -61,9 +61,9 @@ async def test_days_of_waiting_are_left_out_of_the_second_scale_and_said_to_be(b
     assert [band.text for band in whole_time.bands] == ["A", "B"]
     assert (len(phases.breaks), phases.breaks[0].text) == (1, "20 h left out")
     assert any("20 h left out" in words for words in phases.words)
-    marks = sorted((point.seconds, point.x) for point in phases.points)
-    before = [(seconds, x) for seconds, x in marks if seconds < 3600]
-    after = [(seconds, x) for seconds, x in marks if seconds > 3600]
+    strokes = sorted((point.seconds, point.x) for point in phases.points)
+    before = [(seconds, x) for seconds, x in strokes if seconds < 3600]
+    after = [(seconds, x) for seconds, x in strokes if seconds > 3600]
     pairs = [pair for part in (before, after) for pair in pairwise(part) if pair[1][0] > pair[0][0]]
     assert len({round((b[1] - a[1]) / (b[0] - a[0]), 3) for a, b in pairs}) == 1
 
@@ -80,7 +80,7 @@ def room(label: Label) -> tuple[float, float, float]:
 
 
 async def test_no_label_lies_on_another_or_on_a_break(bench: Bench) -> None:
-    """Each label has its room; one without is left to its mark's title."""
+    """Each label has its room; one without is left to its stroke's title."""
     for panel in (await waited(bench, hours=20)).panels:
         rooms = [room(label) for label in panel.labels]
         for index, (y, left, right) in enumerate(rooms):

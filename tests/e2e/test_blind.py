@@ -16,7 +16,7 @@ from workers.profile import FILE, Profile
 
 
 async def blind(world: World, tmp_path: Path) -> Path:
-    """A machine with Sam's key and bundle, and without the codec that opens this server's payloads."""
+    """A machine with Sam's key and bundle, and without the key that opens this server's payloads."""
     (tmp_path / "sam.jwk").write_text(json.dumps(world.signers["sam"].to_jwk()))
     address = world.client.service_client.config.target_host
     profile = Profile(
@@ -26,6 +26,8 @@ async def blind(world: World, tmp_path: Path) -> Path:
         keys=tmp_path,
         start_as="sam",
         decide_as="sam",
+        # Else it would be the lack of a key that keeps this machine from deciding.
+        encryption="off",
     )
     (tmp_path / FILE).write_text(profile.model_dump_json())
     return tmp_path

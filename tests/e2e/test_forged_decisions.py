@@ -161,7 +161,11 @@ async def _another_name(world: World, handle: Handle) -> None:
 
 
 async def _past_the_codec(world: World, handle: Handle) -> None:
-    await send_raw(world, handle, Payload(metadata={"encoding": b"test/scrambled"}, data=b"\xff\x00 junk"))
+    await send_raw(
+        world,
+        handle,
+        Payload(metadata={"encoding": b"binary/encrypted", "encryption-key-id": b"test-1"}, data=b"\xff\x00 junk"),
+    )
 
 
 async def _plain_json(world: World, handle: Handle) -> None:
@@ -185,7 +189,7 @@ async def _forged_announcement(world: World, handle: Handle) -> None:
         (_two_arguments, "it carries 2 values"),
         (_another_name, "signal `approve` is not one"),
         (_past_the_codec, "could not be opened"),
-        (_plain_json, "could not be opened"),
+        (_plain_json, "not a compact JWS"),
         (_huge, "not readable"),
         (_forged_announcement, "signal `used` is not one"),
     ],

@@ -92,7 +92,7 @@ async def test_amended_action_is_what_is_paid_after_anothers_say_so(world: World
     (outcome,) = await outcomes(handle)
     assert (outcome.kind, outcome.amended, paid(world, item)) == (OutcomeKind.COMMITTED, {"amount_minor": 3000}, [3000])
     observed = [each.kind for each in rail(await world.record(handle), world.law.directory)]
-    assert ObservationKind.SUPERSEDED in observed and ObservationKind.COMMITTED in observed
+    assert ObservationKind.AMENDED in observed and ObservationKind.COMMITTED in observed
 
 
 async def test_mission_withdraws_what_nobody_decides_in_its_time(world: World, tellers: str) -> None:

@@ -43,7 +43,8 @@ from policies.canonical import Digest
 from policies.catalogue import Integration
 from policies.contract import Contract
 from tests.examples.enterprise import Enterprise
-from tests.world import ScramblingCodec, World, world_of
+from tests.fakes.rings import CODEC
+from tests.world import World, world_of
 from workers.connection import converter
 
 
@@ -195,7 +196,7 @@ class DeadlyRunner(SandboxedWorkflowRunner):
 
 async def run(role: str, orders: Orders) -> None:
     """Works until killed."""
-    codec = converter(ScramblingCodec())
+    codec = converter(CODEC)
     client = await Client.connect(orders.address, namespace=orders.namespace, data_converter=codec)
     gate = Signer.from_jwk(orders.gate_key.read_text())
     enterprise = Enterprise(orders.data, orders.issuer, Resources(*orders.resources))

@@ -14,7 +14,7 @@ from typing import Any
 from workers.stack.processes import strays
 
 SAYSO = str(Path(sys.executable).parent / "sayso")
-NAMES = {"temporal", "issuer", "orders", "payments", "knowledge", "mission", "reason", "read", "commit"}
+NAMES = {"temporal", "issuer", "orders", "payments", "knowledge", "mission", "reason", "read", "commit", "codec", "archiver"}
 
 
 def sayso(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -46,7 +46,7 @@ def test_error_is_one_line_and_an_exit_code(
 
 
 def test_unreachable_server_is_exit_code_3() -> None:
-    done = sayso("worker", "--role", "mission", TEMPORAL_ADDRESS="127.0.0.1:9")
+    done = sayso("worker", "--role", "mission", TEMPORAL_ADDRESS="127.0.0.1:9", SAYSO_ENCRYPTION="off")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("sayso: no Temporal server answers at 127.0.0.1:9")
 
@@ -78,6 +78,7 @@ def test_existing_key_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureF
     assert path.read_bytes() == before
 
 
+PLAIN = {"SAYSO_ENCRYPTION": "off"}
 GATE_FILES = {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts", "SAYSO_GATE_KEY_FILE": "/etc/hosts"}
 
 
@@ -95,7 +96,7 @@ GATE_FILES = {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts", "SAYSO_G
 )
 def test_wrong_setting_is_named_and_never_shown_when_secret(role: Role, environment: dict[str, str], message: str) -> None:
     with pytest.raises(WrongUse, match=message) as refused:
-        read([role], environment)
+        read([role], PLAIN | environment)
     assert "secret" not in str(refused.value)
 
 
@@ -103,15 +104,15 @@ def test_services_of_one_process_sign_with_a_key_each() -> None:
     """And without one their answers show as claims."""
     both = {"SAYSO_READ_SIGNING_KEY_FILE": "/etc/hosts", "SAYSO_REASON_SIGNING_KEY_FILE": "/etc/passwd"}
     given = {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts"}
-    settings = read([Role.READ, Role.REASON], given | both)
+    settings = read([Role.READ, Role.REASON], PLAIN | given | both)
     assert [str(path) for path in (settings.read_signing_key_file, settings.reason_signing_key_file)] == [*both.values()]
-    alone = read([Role.REASON], {"SAYSO_SIGNING_KEY_FILE": "/etc/hosts"})
+    alone = read([Role.REASON], PLAIN | {"SAYSO_SIGNING_KEY_FILE": "/etc/hosts"})
     assert (str(alone.reason_signing_key_file), alone.read_signing_key_file) == ("/etc/hosts", None)
-    assert read([Role.REASON], both).reason_signing_key_file is None
+    assert read([Role.REASON], PLAIN | both).reason_signing_key_file is None
 
 
-def test_mission_worker_needs_nothing_but_temporal() -> None:
-    settings = read([Role.MISSION], {"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_NAMESPACE": "refunds"})
+def test_mission_worker_needs_nothing_but_temporal_and_a_key_ring() -> None:
+    settings = read([Role.MISSION], {"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_NAMESPACE": "refunds", **PLAIN})
     assert (settings.address, settings.namespace) == ("temporal:7233", "refunds")
     assert settings.policies is settings.gate_key_file is settings.commit_client_file is None
 
@@ -119,4 +120,4 @@ def test_mission_worker_needs_nothing_but_temporal() -> None:
 @pytest.mark.parametrize(("environment", "expected"), [({}, None), ({"SAYSO_STATE": "/"}, Path("/"))])
 def test_gate_may_remember_in_a_directory(environment: dict[str, str], expected: Path | None) -> None:
     """Without one it remembers until it ends."""
-    assert read([Role.COMMIT], GATE_FILES | environment).state == expected
+    assert read([Role.COMMIT], PLAIN | GATE_FILES | environment).state == expected

@@ -12,13 +12,15 @@ import pytest
 import yaml
 
 from policies.load import load, load_directory
+from workers.codec_access import Access
 from workers.errors import WrongUse
 from workers.profile import load as load_profile
+from workers.ring_files import ring_in_file
 from workers.stack.keyfiles import read_key
 from workers.stack.layout import SERVICES, Layout, prepare
 from workers.stack.ports import Ports, choose
 
-PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006)
+PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006, codec=20007)
 
 
 @pytest.fixture
@@ -123,6 +125,58 @@ def test_stack_of_before_signatures_gets_its_services_keys(layout: Layout) -> No
     services = load_directory(layout.policies).services
     assert (services["read-worker"].signs, len(services["read-worker"].keys)) == (("read",), 1)
     assert not layout.service_key("reason").exists()
+
+
+def test_key_ring_is_made_once_and_named_in_the_profile(layout: Layout) -> None:
+    before = layout.key_ring.read_bytes()
+    profile = prepare(layout, PORTS)
+    assert layout.key_ring.read_bytes() == before
+    assert (profile.key_ring, profile.encryption, len(ring_in_file(layout.key_ring).ids)) == (layout.key_ring, "on", 1)
+
+
+def test_ring_of_missions_that_are_there_is_never_replaced(layout: Layout) -> None:
+    """With another one they would read sealed answers, and fail for good."""
+    kept = layout.key_ring.read_bytes()
+    layout.key_ring.unlink()
+    layout.database.touch()
+    for encryption in ("on", "off"):
+        with pytest.raises(WrongUse, match=r"`.*key-ring.json` is gone, .*: put it back"):
+            prepare(layout, PORTS, encryption)
+    assert not layout.key_ring.exists()
+    layout.key_ring.write_bytes(kept)
+    layout.key_ring.chmod(0o600)
+    prepare(layout, PORTS)
+
+
+def test_ring_is_made_anew_where_there_is_nothing_to_open(layout: Layout) -> None:
+    """And for the data of an older version, which knew none."""
+    layout.key_ring.unlink()
+    prepare(layout, PORTS)
+    assert layout.key_ring.exists()
+    path = layout.data / "sayso.json"
+    path.write_text(path.read_text().replace(f'"key_ring": "{layout.key_ring}"', '"key_ring": null'))
+    layout.key_ring.unlink()
+    layout.database.touch()
+    prepare(layout, PORTS)
+    assert layout.key_ring.exists()
+
+
+def test_without_encryption_no_ring_is_made_and_one_that_is_there_stays(tmp_path: Path, layout: Layout) -> None:
+    plain = Layout(tmp_path / "plain")
+    profile = prepare(plain, PORTS, "off")
+    assert (profile.key_ring, profile.encryption, plain.key_ring.exists()) == (None, "off", False)
+    later = prepare(layout, PORTS, "off")
+    assert (later.key_ring, later.encryption) == (layout.key_ring, "off")
+
+
+def test_codec_token_is_kept_as_a_digest_and_made_anew_where_half_of_it_is_lost(layout: Layout) -> None:
+    token = layout.codec_token.read_text()
+    assert Access.of(layout.codec_tokens, None, None, None).who(token) == "temporal-ui"
+    assert token not in layout.codec_tokens.read_text()
+    layout.codec_tokens.unlink()
+    prepare(layout, PORTS)
+    access = Access.of(layout.codec_tokens, None, None, None)
+    assert (access.who(layout.codec_token.read_text()), access.who(token)) == ("temporal-ui", None)
 
 
 def test_moved_port_moves_the_endpoint_and_nothing_else(layout: Layout) -> None:

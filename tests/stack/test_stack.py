@@ -58,6 +58,7 @@ def test_each_process_gets_only_its_own_credentials(stack: Stack) -> None:
     assert holders["OPENAI_API_KEY"] == holders["SAYSO_MODEL"] == holders["OUR_TOKEN"] == {"reason"}
     assert not holders.keys() & OTHERS.keys()
     assert holders["TEMPORAL_ADDRESS"] == {"mission", "reason", "read", "commit"}
+    assert holders["SAYSO_KEY_RING"] == {"mission", "reason", "read", "commit", "codec"}
     assert "SAYSO_KEY" not in holders
     clients = [environment_of(pids(stack.data)[role])["SAYSO_CLIENT_FILE"] for role in ("read", "commit")]
     assert clients[0] != clients[1]
@@ -174,3 +175,15 @@ def test_data_of_an_older_version_gets_the_attributes_that_came_since(tmp_path: 
         known = attributes(Ports(ui=int(port)), NAMESPACE)
     assert known is not None
     assert known >= SEARCH_ATTRIBUTES.keys()
+
+
+def test_mission_that_closed_is_in_the_stacks_archive(stack: Stack, tmp_path: Path) -> None:
+    """docs/archiver.md: nobody has to ask for it, and it verifies with the stack's directory pinned."""
+    answer("start", "refund", "--input", '{"case_id": "CASE-1003"}', "--data", str(stack.data))
+    archived = stack.data / "archive"
+    until(lambda: (archived / "index").exists() and any((archived / "index").iterdir()), 60)
+    pins = ("--trust", str(stack.data / "policies" / "directory.yaml"), "--key-ring", str(stack.profile.key_ring))
+    look = ("audit", "verify", "--index", str(archived), *pins, "--remember", str(tmp_path / "head"))
+    assert "INCOMPLETE  index" in sayso(*look).stdout
+    again = sayso(*look)
+    assert (again.returncode, "1 VERIFIED" in again.stdout) == (0, True), again.stdout + again.stderr

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from policies.canonical import MAX_BYTES, MAX_DEPTH, MAX_INTEGER, canonical, digest, parse, readable, settled
+from policies.canonical import MAX_BYTES, MAX_DEPTH, MAX_INTEGER, _check, canonical, digest, parse, readable, settled
 from policies.errors import CanonicalError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"])).map(readable)
@@ -115,3 +116,54 @@ def test_settled_is_what_the_digest_is_over() -> None:
 def test_any_strangers_text_becomes_digestible(text: str) -> None:
     """So that no refused signal stops a settlement."""
     assert canonical(readable(text))
+
+
+ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["n\u0303", "\n\u0303", "\u0303"]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def long_way(value: Any) -> bytes | None:
+    """What canonical form was before there was a quick way to it: every check, then the RFC's own writer."""
+    try:
+        _check(value, "$", 0)
+    except CanonicalError:
+        return None
+    encoded: bytes = rfc8785.dumps(value)
+    return encoded
+
+
+@given(VALUES | ANYTHING)
+@example({"\ufb33": 1, "\U0001f600": 2, "\u20ac": 3})
+@example({"\ue000": 1, "\U00010000": 2})
+@example(["\n\u0303", '"\u0338', "\\\u0301"])
+@example(["n\u0303"])
+@example("\ud800")
+@example({"a": {1: 2}})
+@example({"a": (1, 2)})
+@example({"c\x7f\x00\x1f\u2028": "\x08\x0c\t\r/"})
+@example(2**53)
+@example([98.7, 1e21, 1e-7])
+def test_quick_way_writes_what_the_long_way_writes(value: Any) -> None:
+    """And refuses what it refuses: one value, one form, whichever way it took."""
+    try:
+        found = canonical(value)
+    except CanonicalError:
+        found = None
+    assert found == long_way(value)
+
+
+@given(st.lists(st.tuples(st.text(max_size=2), st.integers(0, 9)), max_size=6))
+def test_object_is_parsed_exactly_when_no_key_is_given_twice(pairs: list[tuple[str, int]]) -> None:
+    """A parser that keeps the last and one that keeps the first would read two values."""
+    text = "{" + ",".join(f"{json.dumps(key)}:{value}" for key, value in pairs) + "}"
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) == len(keys):
+        assert parse(text) == dict(pairs)
+    else:
+        with pytest.raises(CanonicalError, match="is given twice"):
+            parse(text)

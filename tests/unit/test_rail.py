@@ -16,8 +16,9 @@ from approvals.proposal import Proposal, Refusal
 from approvals.settlement import USED, Claim, SettlementKind
 from approvals.signed import Kind, Signed, seal
 from approvals.votes import Vote
+from audit.folding import FOLDED
 from audit.observation import Observation, ObservationKind
-from audit.rail import FOLDED, rail
+from audit.rail import rail
 from policies.canonical import Digest
 from policies.requirement import Assurance
 from policies.ruling import Finding
@@ -186,7 +187,7 @@ def test_decision_that_nobody_judged_yet_is_received() -> None:
     statement = make(proposal, signed.digest, evidence, Verdict.APPROVE, reason="", now=T0 + timedelta(seconds=9), jti="1")
     history.signalled("decide", sign(statement, SAM))
     entry = last(history)
-    assert (entry.kind, entry.actor, entry.assurance) == (ObservationKind.RECEIVED, "sam-1", Assurance.CLAIMED)
+    assert (entry.kind, entry.actor, entry.assurance) == (ObservationKind.RECEIVED, "sam", Assurance.SIGNED)
     assert entry.cause == proposed
 
 
@@ -273,7 +274,7 @@ def test_identity_of_a_terminator_is_only_claimed() -> None:
 TOLD_ABOVE = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED}
 
 
-@pytest.mark.parametrize("name", [name for name, kind in EventType.items() if kind > 1 and kind not in FOLDED | TOLD_ABOVE])
+@pytest.mark.parametrize("name", [name for name, kind in EventType.items() if kind > 1 and kind not in {*FOLDED, *TOLD_ABOVE}])
 def test_no_event_vanishes(name: str) -> None:
     """Every event type the server has, with nothing in it."""
     history = History().started()
@@ -286,7 +287,8 @@ def test_event_type_of_a_newer_server_appears_as_itself() -> None:
     history = History().started()
     history.add("WORKFLOW_EXECUTION_PAUSED")
     history.events[-1].event_type = 4711  # type: ignore[assignment]
-    assert (last(history).kind, last(history).what) == (ObservationKind.EVENT, "of type 4711")
+    assert last(history).kind is ObservationKind.EVENT
+    assert last(history).what == "of type 4711, with the attributes of workflow execution paused"
 
 
 def test_hostile_text_is_data() -> None:

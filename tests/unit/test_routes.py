@@ -105,10 +105,18 @@ async def test_model_is_the_variables_else_the_routes_else_the_rules(
 
 def test_reason_role_may_be_given_a_bundle(tmp_path: Path) -> None:
     """It works without; where one is named, it is there."""
-    assert read([Role.REASON], {}).policies is None
-    assert read([Role.REASON], {"SAYSO_POLICIES": str(tmp_path)}).policies == tmp_path
+    assert (
+        read(
+            [Role.REASON],
+            {
+                "SAYSO_ENCRYPTION": "off",
+            },
+        ).policies
+        is None
+    )
+    assert read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_POLICIES": str(tmp_path)}).policies == tmp_path
     with pytest.raises(WrongUse, match="where no directory is"):
-        read([Role.REASON], {"SAYSO_POLICIES": "/nowhere"})
+        read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_POLICIES": "/nowhere"})
 
 
 def directory(change: Callable[[dict[str, Any]], None]) -> Edit:

@@ -55,6 +55,38 @@ def test_signature_of_another_key_under_the_same_kid_does_not_verify() -> None:
         verify(take_apart(as_one.sign(TYP, {})), TYP, ONE.public())
 
 
+def test_remembered_signature_is_good_for_its_own_key_type_and_text_alone() -> None:
+    """The same text under the same key is not verified twice; nothing else profits from that."""
+    text = ONE.sign(TYP, {"a": 1})
+    other_key = TWO.public().model_copy(update={"kid": "one"})
+    for _ in range(2):
+        verify(take_apart(text), TYP, ONE.public())
+        with pytest.raises(SignatureError, match="not signed by key"):
+            verify(take_apart(text), TYP, other_key)
+        with pytest.raises(SignatureError, match="not a"):
+            verify(take_apart(text), "sayso-other+jws", ONE.public())
+        with pytest.raises(SignatureError, match="not signed by key"):
+            verify(take_apart(f"{text[:-4]}AAAA"), TYP, ONE.public())
+
+
+def test_remembered_bad_signature_does_not_void_a_good_one() -> None:
+    """Nobody spoils a key's signatures by sending forgeries of them first."""
+    text, forged = ONE.sign(TYP, {"a": 1}), ONE.sign(TYP, {"a": 2})
+    mixed = f"{text.rpartition('.')[0]}.{forged.rpartition('.')[2]}"
+    for _ in range(2):
+        with pytest.raises(SignatureError):
+            verify(take_apart(mixed), TYP, ONE.public())
+        verify(take_apart(text), TYP, ONE.public())
+
+
+def test_revoked_gate_key_is_void_for_what_was_verified_before() -> None:
+    """What is remembered is arithmetic, not trust."""
+    signed = seal(Kind.RECEIPT, BODY, ONE)
+    assert opened(signed, Kind.RECEIPT, key_of) == BODY
+    with pytest.raises(SignatureError, match="revoked"):
+        opened(signed, Kind.RECEIPT, lambda kid: ONE.public().model_copy(update={"revoked": True}))
+
+
 def test_signature_of_another_type_does_not_verify() -> None:
     """Each use has its own `typ`."""
     with pytest.raises(SignatureError, match="not a"):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from workers.cli.audit_archive import archive
+from workers.cli.audit_index import index_options, verify_index
 from workers.cli.audit_report import report
 from workers.cli.options import data_option, emit, json_option
-from workers.errors import Refused, WrongUse
+from workers.errors import WrongUse
 
 if TYPE_CHECKING:
     from activities.exports import Exported
     from audit.verification.result import Verification
-    from policies.directory import Directory
+    from workers.verifying import Recipe
 
 EXIT_CODES = {"VERIFIED": 0, "FAILED": 1, "INCOMPLETE": 2}
 
@@ -96,7 +98,7 @@ async def _exported(
     from workers.stack.keyfiles import read_key
 
     desk = await open_desk(data)
-    signer = read_key(_key(key, desk.profile.export_key))
+    signer = read_key(export_key(key, desk.profile.export_key))
     shelf = Shelf(desk.profile.state) if desk.profile.state else None
     exports = exporter(
         desk.client, signer, desk.law.directory, KnownBundles(shelf, (desk.profile.policies, *policies)), desk.sealer
@@ -109,7 +111,8 @@ async def _exported(
         return found
 
 
-def _key(given: Path | None, usual: Path | None) -> Path:
+def export_key(given: Path | None, usual: Path | None) -> Path:
+    """The exporter's key: as given, else SAYSO_EXPORT_KEY_FILE, else the stack's."""
     import os
 
     named = os.environ.get("SAYSO_EXPORT_KEY_FILE")
@@ -131,8 +134,11 @@ def _written(out: Path, exported: Exported) -> Path:
     return path
 
 
+audit.add_command(archive)
+
+
 @audit.command()
-@click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("archives", metavar="[ARCHIVE...]", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--trust",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -141,21 +147,45 @@ def _written(out: Path, exported: Exported) -> Path:
     help="The keys and people you pin, in the form of directory.yaml. Without it nothing is better than INCOMPLETE.",
 )
 @click.option(
+    "--key-ring",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The key ring that opens encrypted contents; else SAYSO_KEY_RING. Without it they stay sealed: INCOMPLETE.",
+)
+@click.option(
     "--replay", is_flag=True, help="Also run the mission's code again over the history, and compare what it asks for."
 )
+@index_options
 @json_option
-def verify(archives: tuple[Path, ...], trust: Path | None, replay: bool, as_json: bool) -> None:
+def verify(
+    archives: tuple[Path, ...],
+    trust: Path | None,
+    key_ring: Path | None,
+    replay: bool,
+    as_json: bool,
+    place: str | None,
+    **about: Any,
+) -> None:
     """
-    Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE.
+    Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE. With `--index`, prove that
+    a place still has every archive that was ever kept there.
 
     Keys in an archive are hints; only those in your own trust file count. Ends with 0 when all are VERIFIED, with 1 when one
     FAILED, else with 2.
     """
     from workers.cli.audit_sheets import verification_text
+    from workers.verifying import Recipe
 
-    pinned = _trust(trust)
+    recipe = Recipe(trust, key_ring, place)
+    if place is not None:
+        if archives or replay:
+            raise WrongUse("`--index` verifies all that an index lists: leave out archives and `--replay`")
+        click.get_current_context().exit(verify_index(recipe, as_json, **about))
+    if not archives:
+        raise WrongUse("name archives to verify, a directory with some, or a place with `--index`")
     paths = _files(archives)
-    found = asyncio.run(_verified(paths, pinned, replay=replay))
+    found = _verified(paths, recipe, replay=replay)
     pairs = list(zip(paths, found, strict=True))
     value = {"archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs]}
     emit(as_json, value, "\n\n".join(verification_text(path, verification) for path, verification in pairs))
@@ -163,25 +193,15 @@ def verify(archives: tuple[Path, ...], trust: Path | None, replay: bool, as_json
     click.get_current_context().exit(1 if 1 in codes else max(codes))
 
 
-async def _verified(paths: list[Path], trust: Directory | None, *, replay: bool) -> list[Verification]:
-    from audit.verification.verify import Verifier
-    from workers.archiving import ArchivedBundles, sayso_version
+def _verified(paths: list[Path], recipe: Recipe, *, replay: bool) -> list[Verification]:
     from workers.replaying import replayed
+    from workers.verifying import check_all, read_file
 
-    codec, unseal = None, None
-    verifier = Verifier(trust, ArchivedBundles(), sayso_version(), codec, unseal)
-    found = []
-    for path in paths:
-        data = _read(path)
-        verification = await verifier.verify(data)
-        found.append(await replayed(verification, data, codec) if replay else verification)
-    return found
-
-
-def _trust(path: Path | None) -> Directory | None:
-    from policies.load import load_trust
-
-    return load_trust(path.expanduser()) if path is not None else None
+    found = [checked.verification for checked in check_all(paths, recipe) if checked.verification is not None]
+    if not replay:
+        return found
+    codec = recipe.verifier().codec
+    return [asyncio.run(replayed(each, read_file(path), codec)) for each, path in zip(found, paths, strict=True)]
 
 
 def _files(given: tuple[Path, ...]) -> list[Path]:
@@ -198,10 +218,3 @@ def _files(given: tuple[Path, ...]) -> list[Path]:
         else:
             found.append(path)
     return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Refused(f"`{path}` cannot be read ({error.strerror})") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workers.cli.options import emit, json_option
-from workers.errors import Refused, WrongUse
+from workers.errors import WrongUse
 
 if TYPE_CHECKING:
     from audit.verification.result import Verification
@@ -35,8 +35,15 @@ _MOST = 5
     metavar="FILE",
     help="The keys and people you pin, in the form of directory.yaml. Without it nothing on the page is proven.",
 )
+@click.option(
+    "--key-ring",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="The key ring that opens encrypted contents; else SAYSO_KEY_RING. Without it the page tells them as sealed.",
+)
 @json_option
-def report(archive: Path, out: Path, trust: Path | None, as_json: bool) -> None:
+def report(archive: Path, out: Path, trust: Path | None, key_ring: Path | None, as_json: bool) -> None:
     """
     Write one page about ARCHIVE: the story, a timeline, who decided what, what was read and sent, and what it proves.
 
@@ -44,7 +51,7 @@ def report(archive: Path, out: Path, trust: Path | None, as_json: bool) -> None:
     top; it runs no script and fetches nothing. Ends with 0 when the page was written.
     """
     out = out.expanduser()
-    verification, text = asyncio.run(_made(_read(archive), archive, trust.expanduser() if trust else None))
+    verification, text = _made(archive.expanduser(), trust, key_ring)
     _write(out, text)
     mission = verification.mission
     value = {
@@ -58,21 +65,12 @@ def report(archive: Path, out: Path, trust: Path | None, as_json: bool) -> None:
     emit(as_json, value, _text(out, verification))
 
 
-async def _made(data: bytes, archive: Path, trust: Path | None) -> tuple[Verification, str]:
-    from audit.verification.verify import Verifier
-    from policies.load import load_trust
-    from workers.archiving import ArchivedBundles, sayso_version
+def _made(archive: Path, trust: Path | None, key_ring: Path | None) -> tuple[Verification, str]:
     from workers.reporting import reported
+    from workers.verifying import Recipe, read_file
 
-    verifier = Verifier(load_trust(trust) if trust else None, ArchivedBundles(), sayso_version())
-    return await reported(data, archive, trust, verifier, datetime.now(UTC))
-
-
-def _read(archive: Path) -> bytes:
-    try:
-        return archive.expanduser().read_bytes()
-    except OSError as error:
-        raise Refused(f"`{archive}` cannot be read ({error.strerror})") from error
+    verifier = Recipe(trust, key_ring).verifier()
+    return asyncio.run(reported(read_file(archive), archive, trust, verifier, datetime.now(UTC)))
 
 
 def _write(out: Path, text: str) -> None:

@@ -130,6 +130,7 @@ async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Reply
     from workers.cli.follow import judged
     from workers.cli.reply import Sent, reply
 
+    desk.must_not_tell()
     mission_id, run_id = matter.record.mission_id, matter.record.run_id
     sent = Sent(
         proposal=matter.digest, mission_id=mission_id, run_id=run_id, verdict=Verdict(wish.verdict), approver=ballot.who
@@ -155,7 +156,7 @@ async def _unjudged(desk: Desk, sent: Sent, wish: Wish) -> CannotReach:
     from workers.cli.trouble import troubles
 
     where = f"is event {sent.event_id} of its history" if sent.event_id else "was taken by the server"
-    found = troubles(await described(desk, sent.mission_id), datetime.now(UTC))
+    found = await troubles(await described(desk, sent.mission_id), desk.codec, datetime.now(UTC))
     why = "; ".join(trouble.words() for trouble in found) or "is a commit worker running?"
     return CannotReach(
         f"your {wish.verdict} {where}, and the gate has not judged it within {wish.timeout:g} s: {why}; "

@@ -1,4 +1,4 @@
-"""`sayso demo`: one refund from case to receipt on a stack of its own, then three attacks on it."""
+"""`sayso demo`: one refund from case to receipt on a stack of its own, three attacks on it, and the proof of what happened."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from workers.errors import CommandError
 
 if TYPE_CHECKING:
+    from workers.cli.demo_evidence import Evidence
     from workers.stack.stack import Stack
 
 CASE, MISSION, ORDER = "CASE-1001", "refund-CASE-1001", "ORD-2001"
@@ -27,32 +28,41 @@ CASE, MISSION, ORDER = "CASE-1001", "refund-CASE-1001", "ORD-2001"
 @click.option("--yes", is_flag=True, help="Do not ask; approve.")
 def demo(data: Path | None, yes: bool) -> None:
     """
-    Watch a refund go from case to receipt, and three attacks fail.
+    Watch a refund go from case to receipt, three attacks fail, and the archive prove it.
 
-    Starts a stack of its own on free ports and stops it at the end. With a terminal, you are the approver.
+    Starts a stack of its own on free ports and stops it at the end. With a terminal, you are the approver. The mission's
+    archive is kept, in DIR or in a folder of its own.
     """
+    ask = not yes and sys.stdin.isatty()
     if data is not None:
-        _show(data, ask=not yes and sys.stdin.isatty())
+        _show(data, data / "archives", ask=ask)
         return
     with tempfile.TemporaryDirectory(prefix="sayso-demo-") as directory:
-        _show(Path(directory), ask=not yes and sys.stdin.isatty())
+        _show(Path(directory), Path(tempfile.mkdtemp(prefix="sayso-archive-")), ask=ask)
 
 
-def _show(data: Path, *, ask: bool) -> None:
+def _show(data: Path, archives: Path, *, ask: bool) -> None:
+    from workers.cli.demo_evidence import Evidence
     from workers.profile import own_stack_only
     from workers.stack.stack import Stack
 
+    evidence = Evidence(archives)
     with own_stack_only():
-        _played(Stack(data, "auto"), ask=ask)
-    _say("Done; everything that was started is stopped")
+        _played(Stack(data, "auto"), evidence, ask=ask)
+        _say("Everything is stopped. What the archive proves with the server gone")
+        _shell(*evidence.verify())
+    click.echo(f"\nThe archive is `{evidence.archive}`;\nit was verified against the keys pinned in `{evidence.trust}`.")
 
 
-def _played(stack: Stack, *, ask: bool) -> None:
+def _played(stack: Stack, evidence: Evidence, *, ask: bool) -> None:
     _say("Starting Temporal, three business systems, their token issuer, and four workers")
     with stack:
         click.echo(f"up; the Temporal UI is at {stack.profile.ui}")
         _story(stack.data, ask=ask)
         _attacks(stack.data)
+        _say("The evidence: the mission as one archive, and the keys that an auditor pins")
+        _run("audit", "export", MISSION, "-o", str(evidence.folder), data=stack.data)
+        evidence.pin(stack.profile)
 
 
 def _story(data: Path, *, ask: bool) -> None:
@@ -93,11 +103,15 @@ def _say(words: str) -> None:
 
 def _run(*arguments: str, data: Path) -> None:
     """Runs a command as a person would, and shows it. Raises CommandError where it could not do its work."""
+    _shell(*arguments, hidden=("--data", str(data)))
+
+
+def _shell(*arguments: str, hidden: tuple[str, ...] = ()) -> None:
     from workers.cli.main import run
 
     shown = " ".join(f"'{argument}'" if " " in argument else argument for argument in arguments)
     click.echo(f"$ sayso {shown}")
     sys.stdout.flush()
-    code = run([*arguments, "--data", str(data)])
+    code = run([*arguments, *hidden])
     if code != 0:
         raise CommandError(f"`sayso {arguments[0]}` ended with exit code {code}; the lines above say why")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Unreachable
@@ -20,7 +22,10 @@ from audit.law import Law
 from policies.load import load as load_bundle
 from workers import profile
 from workers.connection import connect
+from workers.encryption import RingCodec, codec_for
 from workers.errors import CannotReach, CommandError, Refused, WrongUse
+from workers.ring_files import OFF, SWITCH, VARIABLE, encrypts, ring_in_file, ring_of
+from workers.telemetry.begin import begin
 
 AT_ONCE = 8
 """So many histories are asked for at the same time."""
@@ -40,6 +45,24 @@ class Desk:
     sealer: Sealer | None = None
     """Encrypts what is written from the contents of encrypted histories; None where this machine has no key."""
 
+    @property
+    def codec(self) -> PayloadCodec | None:
+        """What opens this namespace's payloads here; None without a key."""
+        return self.client.data_converter.payload_codec
+
+    def must_not_tell(self) -> None:
+        """
+        For who is about to send something that the server must not read.
+
+        Raises:
+            WrongUse: It would reach it in clear, and nobody switched encryption off.
+        """
+        if self.codec is None and encrypting(self.profile):
+            raise WrongUse(
+                f"this machine has no key ring, so this would reach the Temporal server in clear: set {VARIABLE}, "
+                f"or {SWITCH}={OFF} where payloads are not encrypted"
+            )
+
 
 async def open_desk(data: Path | None) -> Desk:
     """
@@ -50,11 +73,31 @@ async def open_desk(data: Path | None) -> Desk:
         CannotReach: No Temporal server.
     """
     found = profile.load(profile.data_directory(data))
+    codec = codec_here(found)
     # The bundle is read in a thread while the connection is made.
     bundle, client = await asyncio.gather(
-        asyncio.to_thread(load_bundle, found.policies), connect(found.address, found.namespace)
+        asyncio.to_thread(load_bundle, found.policies),
+        connect(found.address, found.namespace, codec, plugins=begin("sayso-cli", command=True).plugins),
     )
-    return Desk(found, Law(bundle, bundle.directory), client)
+    return Desk(found, Law(bundle, bundle.directory), client, codec.ring if codec is not None else None)
+
+
+def codec_here(found: profile.Profile) -> RingCodec | None:
+    """
+    The codec of this machine: with the ring that SAYSO_KEY_RING names, else with the profile's where it is there.
+
+    Raises:
+        WrongUse: There is a ring, and it cannot be used.
+    """
+    ring = ring_of(os.environ)
+    if ring is None and found.key_ring is not None and found.key_ring.exists():
+        ring = ring_in_file(found.key_ring)
+    return codec_for(ring, encrypts=encrypting(found))
+
+
+def encrypting(found: profile.Profile) -> bool:
+    """Whether what is sent from here is to be encrypted: as SAYSO_ENCRYPTION says, else the profile. Raises WrongUse."""
+    return encrypts(os.environ) if os.environ.get(SWITCH) else found.encryption != OFF
 
 
 async def each(work: Callable[[_Given], Awaitable[_Found]], given: Iterable[_Given]) -> list[_Found]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from approvals.jws import Signer
     from policies.directory import Directory
     from workers.cli.standing import Frozen
+    from workers.encryption import RingCodec
     from workers.profile import Profile
 
 
@@ -76,7 +77,7 @@ async def _begun(wish: Wish) -> tuple[bool, Frozen]:
 
     profile = load(data_directory(wish.data))
     signer = _signer(profile, wish)
-    client = await connect(profile.address, profile.namespace)
+    client = await connect(profile.address, profile.namespace, _codec(profile))
     freezes = ServerFreezes(client)
     try:
         run_id = await freezes.begin(_said(signer, client.namespace, wish.reason))
@@ -86,6 +87,16 @@ async def _begun(wish: Wish) -> tuple[bool, Frozen]:
     directory = await asyncio.to_thread(_directory, profile)
     frozen = told(found, directory, frozen=True, words="")
     return run_id is not None, frozen.model_copy(update={"words": _words(frozen, began=run_id is not None)})
+
+
+def _codec(profile: Profile) -> RingCodec | None:
+    """This machine's codec; None where its key ring is of no use, which must stop nobody from stopping."""
+    from workers.cli.desk import codec_here
+
+    try:
+        return codec_here(profile)
+    except WrongUse:
+        return None
 
 
 def _signer(profile: Profile, wish: Wish) -> Signer | None:

@@ -1,4 +1,4 @@
-"""`sayso keys`: key pairs for people and processes."""
+"""`sayso keys`: key pairs for people and processes, and key rings for payloads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from workers.cli.options import emit, json_option
+from workers.cli.rings import ring
 from workers.errors import WrongUse
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -15,7 +16,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 @click.group()
 def keys() -> None:
-    """Make keys for people and processes."""
+    """Make keys for people and processes, and key rings for payloads."""
+
+
+keys.add_command(ring)
 
 
 @keys.command()

@@ -40,7 +40,8 @@ COMMANDS = {
     "audit": ("workers.cli.audit:audit", "Export missions, and prove what an export says without any server."),
     "policy": ("workers.cli.policy:policy", "Check, test, compare and explain policies."),
     "integrations": ("workers.cli.integrations:integrations", "List, check and pin what the tool servers offer."),
-    "keys": ("workers.cli.keys:keys", "Make keys for people and processes."),
+    "keys": ("workers.cli.keys:keys", "Make keys for people and processes, and key rings for payloads."),
+    "codec": ("workers.cli.codec:codec", "Open encrypted payloads for the Temporal UI."),
     "worker": ("workers.cli.stack_commands:worker", "Run the workers of one role, or of all."),
 }
 """Name: where it is, and its line in `sayso --help`."""
@@ -78,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = run(list(sys.argv[1:] if arguments is None else arguments))
     if "temporalio" not in sys.modules:
         sys.exit(code)
+    telemetry = sys.modules.get("workers.telemetry.begin")
+    if telemetry is not None:
+        telemetry.end()
     # The SDK's threads may still be on their way out, and Python aborts when it meets them while it takes itself apart.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from pydantic import JsonValue
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Unreachable
 from activities.histories import ServerHistories
@@ -27,6 +27,7 @@ from audit.claims import said
 from audit.errors import AuditError
 from audit.judgement import Judgement, Point, docket_of, judge
 from audit.law import Law
+from audit.payloads import SEALED_WORDS, sealed
 from audit.proposals import signed_proposals
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
@@ -132,8 +133,9 @@ async def described(desk: Desk, mission_id: str, run_id: str | None = None) -> W
     try:
         return await desk.client.get_workflow_handle(mission_id, run_id=run_id).describe()
     except RPCError as error:
-        if missing(error):
-            words = f"there is no mission `{visible(mission_id)}` on {desk.profile.address}, namespace {desk.profile.namespace}"
+        if missing(error) or (run_id is not None and error.status is RPCStatusCode.INVALID_ARGUMENT):
+            which = f"mission `{visible(mission_id)}`" + (f" with a run `{visible(run_id)}`" if run_id else "")
+            words = f"there is no {which} on {desk.profile.address}, namespace {desk.profile.namespace}"
             raise WrongUse(f"{words}: `sayso queue` lists what waits") from error
         raise
 
@@ -187,6 +189,8 @@ async def find(desk: Desk, text: str) -> Matter:
     if isinstance(matter, Matter):
         return matter
     over = "" if description.status is WorkflowExecutionStatus.RUNNING else " and is over"
+    if any(sealed(event) for event in record.opened):
+        matter = f"{matter}, and parts of it are {SEALED_WORDS}"
     raise WrongUse(
         f"mission `{visible(text)}` has no proposal to show{over}: {visible(matter)}; see `sayso rail {visible(text)}`"
     )

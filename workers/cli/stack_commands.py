@@ -12,9 +12,14 @@ import click
 from workers.cli.options import data_option, emit, json_option
 
 if TYPE_CHECKING:
-    from workers.profile import Profile
+    from workers.profile import Encryption, Profile
+    from workers.stack.stack import Stack
 
 _Choice = Literal["fixed", "auto"]
+_PAYLOADS = {
+    "on": "encrypted; the Temporal UI shows them through the codec server",
+    "off": "NOT ENCRYPTED: what missions read, reason and decide reaches Temporal in clear",
+}
 
 
 @click.command()
@@ -26,25 +31,31 @@ _Choice = Literal["fixed", "auto"]
     default="fixed",
     help="`auto` picks free ports the first time, and remembers them.",
 )
+@click.option(
+    "--encryption",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    help="`off` lets payloads reach Temporal in clear. Not remembered: the next `up` encrypts again.",
+)
 @click.option("--tell", type=int, default=None, hidden=True, help="File descriptor that is told how the start went.")
 @json_option
-def up(data: Path | None, detach: bool, ports: _Choice, tell: int | None, as_json: bool) -> None:
+def up(data: Path | None, detach: bool, ports: _Choice, encryption: Encryption, tell: int | None, as_json: bool) -> None:
     """
-    Start Temporal, the example systems and the four workers, and keep them running.
+    Start Temporal, the example systems, the four workers and the codec server, and keep them running.
 
     Everything is kept in the data directory: started again on it, missions go on where they were. Ctrl-C stops it.
     """
     from workers.profile import data_directory
     from workers.stack.detached import start
-    from workers.stack.stack import AlreadyRunning
+    from workers.stack.stack import AlreadyRunning, Stack
 
     directory = data_directory(data)
     try:
         if detach:
-            profile, pid = start(directory, ports)
+            profile, pid = start(directory, ports, encryption)
             emit(as_json, _as_data(profile, directory, pid), _where(profile, directory, "`sayso down` stops it"))
         else:
-            _foreground(directory, ports, tell, as_json)
+            _foreground(Stack(directory, ports, encryption=encryption), tell, as_json)
     except AlreadyRunning as running:
         emit(as_json, {"data": str(directory), "pid": running.pid, "already_running": True}, str(running))
 
@@ -83,19 +94,20 @@ def worker(role: str) -> None:
     asyncio.run(run(roles, read(roles)))
 
 
-def _foreground(directory: Path, ports: _Choice, tell: int | None, as_json: bool) -> None:
+def _foreground(stack: Stack, tell: int | None, as_json: bool) -> None:
     from policies.errors import PolicyError
     from workers.errors import CommandError, WrongUse
     from workers.stack import detached
-    from workers.stack.stack import Stack
     from workers.stack.supervisor import keep_up
+
+    directory = stack.data
 
     def ready(profile: Profile) -> None:
         emit(as_json, _as_data(profile, directory, os.getpid()), _where(profile, directory, "Ctrl-C stops it"))
         detached.tell(tell, detached.Told())
 
     try:
-        keep_up(Stack(directory, ports), ready, lambda line: click.echo(line, err=True))
+        keep_up(stack, ready, lambda line: click.echo(line, err=True))
     except (CommandError, PolicyError) as error:
         code = error.exit_code if isinstance(error, CommandError) else WrongUse.exit_code
         detached.tell(tell, detached.Told(message=str(error), exit_code=code))
@@ -115,6 +127,7 @@ def _where(profile: Profile, directory: Path, ending: str) -> str:
         f"  missions  {profile.ui}",
         f"  policies  {profile.policies}",
         f"  logs      {directory / 'logs'}",
+        f"  payloads  {_PAYLOADS[profile.encryption]}",
         "",
         "Next:",
         "",

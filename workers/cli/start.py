@@ -58,6 +58,7 @@ async def _start(order: Order) -> None:
 
     value = checked(order.mission, order.given)
     desk = await open_desk(order.data)
+    desk.must_not_tell()
     with answering(desk):
         signer = choose(desk.profile, order.name, order.key, desk.profile.start_as)
         owner = _owner(desk, signer, order.mission)
@@ -154,7 +155,7 @@ async def _wait(desk: Desk, handle: WorkflowHandle[Any, Any], order: Order, resu
     from workers.cli.verdict import committed, verdict_text, watched
 
     click.echo(_words(result), err=True)
-    verdict = await watched(handle, lambda line: click.echo(line, err=True))
+    verdict = await watched(handle, desk.codec, lambda line: click.echo(line, err=True))
     done = committed(verdict)
     emit(order.as_json, {**result, "verdict": verdict, "committed": done}, verdict_text(verdict))
     if not done:

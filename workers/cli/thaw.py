@@ -55,6 +55,7 @@ async def _thawed(wish: Wish) -> dict[str, Any]:
         if not stands.frozen:
             return {"frozen": False, "thawed": False, "run_id": None, "by": None, "words": stands.words}
         signer = choose(desk.profile, wish.name, wish.key, desk.profile.decide_as)
+        desk.must_not_tell()
         who = _judged_here(desk, signer, wish.reason)
         run_id = await _running(desk, signer, wish.reason)
         await _sent(desk, run_id, signed_thaw(signer, desk.client.namespace, run_id, wish.reason))

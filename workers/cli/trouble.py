@@ -8,8 +8,10 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription
+from temporalio.converter import PayloadCodec
 
 from approvals.display import visible
+from audit.payloads import opened
 from audit.record import when
 from policies.model import Recorded
 
@@ -31,9 +33,9 @@ class Trouble(Recorded):
         return f"{visible(self.activity)}{again}: {visible(self.message)}"
 
 
-def troubles(description: WorkflowExecutionDescription, now: datetime) -> list[Trouble]:
-    """What is in the way of the run, as the server sees it at *now*."""
-    raw = description.raw_description
+async def troubles(description: WorkflowExecutionDescription, codec: PayloadCodec | None, now: datetime) -> list[Trouble]:
+    """What is in the way of the run, as the server sees it at *now*; *codec* opens what failures say."""
+    raw = await opened(description.raw_description, codec)
     found = [trouble for info in raw.pending_activities for trouble in [_activity(info, now)] if trouble]
     task = raw.pending_workflow_task
     if raw.HasField("pending_workflow_task") and (task.attempt > 1 or now - when(task.original_scheduled_time) > PATIENCE):

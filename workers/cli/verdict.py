@@ -9,11 +9,13 @@ from typing import Any
 
 from pydantic import JsonValue
 from temporalio.client import WorkflowExecutionDescription, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import FailureError
+from temporalio.converter import PayloadCodec
+from temporalio.exceptions import ApplicationError, FailureError
 
 from approvals.display import visible, visible_json
 from approvals.proposal import proposal_id
 from approvals.queue import named, waits
+from audit.payloads import SEALED_WORDS
 from policies.canonical import Digest
 from workers.cli.trouble import troubles
 from workers.errors import Refused
@@ -21,9 +23,9 @@ from workers.errors import Refused
 _LOOK_SECONDS = 0.5
 
 
-async def watched(handle: WorkflowHandle[Any, Any], say: Callable[[str], None]) -> JsonValue:
+async def watched(handle: WorkflowHandle[Any, Any], codec: PayloadCodec | None, say: Callable[[str], None]) -> JsonValue:
     """
-    The mission's verdict; until then *say* gets a line whenever something else is waited for.
+    The mission's verdict; until then *say* gets a line whenever something else is waited for, opened by *codec*.
 
     Raises:
         Refused: The mission ended without a verdict.
@@ -32,7 +34,7 @@ async def watched(handle: WorkflowHandle[Any, Any], say: Callable[[str], None]) 
     last: tuple[str, ...] = ()
     try:
         while not ending.done():
-            lines = _lines(await handle.describe())
+            lines = await _lines(await handle.describe(), codec)
             for line in lines:
                 if line not in last:
                     say(line)
@@ -41,6 +43,8 @@ async def watched(handle: WorkflowHandle[Any, Any], say: Callable[[str], None]) 
         verdict: JsonValue = await ending
     except WorkflowFailureError as error:
         raise Refused(f"mission `{visible(handle.id)}` ended without a verdict: {visible(_innermost(error))}") from error
+    except ApplicationError as error:
+        raise Refused(f"mission `{visible(handle.id)}` ended, and what it ended with is {SEALED_WORDS}") from error
     except asyncio.CancelledError:
         say(f"the mission goes on without you: `sayso rail {visible(handle.id)}` shows it")
         raise
@@ -68,13 +72,13 @@ def verdict_text(verdict: JsonValue) -> str:
     return "\n".join(lines)
 
 
-def _lines(description: WorkflowExecutionDescription) -> tuple[str, ...]:
+async def _lines(description: WorkflowExecutionDescription, codec: PayloadCodec | None) -> tuple[str, ...]:
     proposal = named(description.typed_search_attributes)
     lines = []
     if proposal and waits(description.typed_search_attributes):
         name = proposal_id(Digest(visible(proposal)))
         lines.append(f"waits for a decision on proposal {name}: `sayso review {name}`, then `sayso approve {name}` or `deny`")
-    lines += [f"trouble: {trouble.words()}" for trouble in troubles(description, datetime.now(UTC))]
+    lines += [f"trouble: {trouble.words()}" for trouble in await troubles(description, codec, datetime.now(UTC))]
     return tuple(lines)
 
 

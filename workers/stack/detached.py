@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from policies.model import Written
 from workers import profile
 from workers.errors import CannotReach, CommandError, Refused, WrongUse
-from workers.profile import Profile
+from workers.profile import Encryption, Profile
 from workers.stack.lock import Lock
 from workers.stack.ports import Choice
 from workers.stack.processes import STOP_SECONDS, stop_strays
@@ -34,7 +34,7 @@ class Told(Written):
     exit_code: int = 0
 
 
-def start(data: Path, ports: Choice) -> tuple[Profile, int]:
+def start(data: Path, ports: Choice, encryption: Encryption = "on") -> tuple[Profile, int]:
     """
     Starts a stack under a supervisor of its own; returns its profile and the supervisor's pid.
 
@@ -47,16 +47,16 @@ def start(data: Path, ports: Choice) -> tuple[Profile, int]:
         raise AlreadyRunning(data, holder)
     log = data / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    told, pid = _left_behind(data, ports, log)
+    told, pid = _left_behind(data, ("--ports", ports, "--encryption", encryption), log)
     if told.message is not None:
         raise _KINDS.get(told.exit_code, CommandError)(told.message)
     return profile.load(data), pid
 
 
-def _left_behind(data: Path, ports: Choice, log: Path) -> tuple[Told, int]:
+def _left_behind(data: Path, options: tuple[str, ...], log: Path) -> tuple[Told, int]:
     """What the new supervisor tells once it knows how the start went, and its pid. It dies with a caller who is interrupted."""
     ours, theirs = os.pipe()
-    command = [sys.executable, "-P", "-m", "workers.cli.main", "up", "--data", str(data), "--ports", ports]
+    command = [sys.executable, "-P", "-m", "workers.cli.main", "up", "--data", str(data), *options]
     with log.open("ab") as output, open(ours, "rb") as pipe:
         supervisor = subprocess.Popen(  # noqa: S603 (our own command)
             [*command, "--tell", str(theirs)],

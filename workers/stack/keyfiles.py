@@ -1,4 +1,4 @@
-"""Private keys as files: one JWK each, for their owner's eyes."""
+"""Secrets as files, for their owner's eyes: private keys, one JWK each, and whatever else is secret."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ def new_key(name: str) -> Signer:
 
 
 def write_key(path: Path, signer: Signer) -> None:
+    """Writes the private JWK, as `write_secret`. Raises WrongUse."""
+    write_secret(path, json.dumps(signer.to_jwk(), indent=2) + "\n")
+
+
+def write_secret(path: Path, text: str) -> None:
     """
-    Writes the private JWK with mode 0600, whole or not at all.
+    Writes *text* into a new file with mode 0600, whole or not at all.
 
     Raises:
         WrongUse: *path* exists, or cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as file:
-            file.write(json.dumps(signer.to_jwk(), indent=2) + "\n")
+        partial = _partial(path, text)
         try:
             # A link, unlike a rename, does not replace what is there.
             os.link(partial, path)
@@ -38,6 +41,24 @@ def write_key(path: Path, signer: Signer) -> None:
         raise WrongUse(f"`{path}` exists and is not overwritten: remove it yourself, or name another with `--out`") from error
     except OSError as error:
         raise WrongUse(f"`{path}` cannot be written ({error.strerror})") from error
+
+
+def replace_secret(path: Path, text: str) -> None:
+    """Writes *text* in place of what is in *path*, with mode 0600, whole or not at all. Raises WrongUse."""
+    try:
+        _partial(path, text).replace(path)
+    except OSError as error:
+        raise WrongUse(f"`{path}` cannot be written ({error.strerror})") from error
+
+
+def _partial(path: Path, text: str) -> Path:
+    """A private file beside *path* with *text*, safely on disk."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return partial
 
 
 def read_key(path: Path) -> Signer:

@@ -2,27 +2,33 @@
 What a stack keeps in its data directory, and making what is missing of it.
 
 `policies/` the bundle, a person's from the first start on · `keys/` private keys of the demo's people · `secrets/` what
-one role alone may hold · `state/` what the gate remembers · `systems/` the example systems' data · `temporal.db` ·
-`logs/` · `run/` · `ports.json` · `sayso.json`, the profile. Made so that a start that was cut short is finished by the
-next one.
+one role alone may hold · `state/` what the gate remembers · `archive/` missions that closed · `systems/` the example
+systems' data · `temporal.db` · `logs/` · `run/` · `ports.json` · `sayso.json`, the profile. Made so that a start that was cut
+short is finished by the next one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from approvals.jws import Signer
 from examples.refund.clients import Resources, write_clients
 from policies.keys import PublicKey
 from policies.load import load, shipped
-from workers.profile import FILE, Profile
+from workers.errors import WrongUse
+from workers.profile import FILE, Encryption, Profile
+from workers.ring_files import make_ring
 from workers.stack.files import write_whole
-from workers.stack.keyfiles import new_key, read_key, write_key
+from workers.stack.keyfiles import new_key, read_key, replace_secret, write_key, write_secret
 from workers.stack.ports import HOST, PURPOSES, Ports
 
 NAMESPACE = "default"
@@ -44,9 +50,13 @@ class Layout:
         self.secrets = data / "secrets"
         self.state = data / "state"
         self.systems = data / "systems"
+        self.archive = data / "archive"
         self.database = data / "temporal.db"
         self.gate_key = self.secrets / "gate.jwk"
         self.clients = self.secrets / "clients.json"
+        self.key_ring = self.secrets / "key-ring.json"
+        self.codec_token = self.secrets / "codec-token"
+        self.codec_tokens = self.secrets / "codec-tokens.json"
 
     def client(self, role: str) -> Path:
         """The issuer credential of *role*."""
@@ -62,15 +72,19 @@ class Layout:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
-def prepare(layout: Layout, ports: Ports) -> Profile:
+def prepare(layout: Layout, ports: Ports, encryption: Encryption = "on") -> Profile:
     """
-    Makes the bundle with its people's keys, credentials and profile where they are missing, and leaves what is there.
+    Makes the bundle with its people's keys, key ring, credentials and profile where they are missing, and leaves what is there.
+
+    Args:
+        encryption: With `off` no key ring is made; one that is there stays, to open what was encrypted with it.
 
     Raises:
         BundleError: The bundle that is there does not load.
-        WrongUse: A key file cannot be read or written.
+        WrongUse: A key file cannot be read or written, or the key ring of earlier missions is gone.
     """
     layout.make()
+    _prepare_encryption(layout, encryption)
     if not layout.policies.exists():
         _write_bundle(layout)
     load(layout.policies)
@@ -89,9 +103,40 @@ def prepare(layout: Layout, ports: Ports) -> Profile:
         decide_as="sam",
         state=layout.state,
         export_key=layout.service_key(EXPORT),
+        key_ring=layout.key_ring if layout.key_ring.exists() else None,
+        encryption=encryption,
     )
     write_whole(layout.data / FILE, profile.model_dump_json(indent=2) + "\n", layout.data)
     return profile
+
+
+def _prepare_encryption(layout: Layout, encryption: Encryption) -> None:
+    """
+    The key ring and the codec server's token. A ring that is gone while its missions are there is never replaced: with another
+    one they would read sealed answers, and fail.
+    """
+    if not layout.key_ring.exists():
+        if layout.database.exists() and _had_ring(layout):
+            raise WrongUse(
+                f"`{layout.key_ring}` is gone, and what is in `{layout.database}` is encrypted with it: put it back; "
+                f"to begin anew without those missions, remove `{layout.database}`"
+            )
+        if encryption == "off":
+            return
+        make_ring(layout.key_ring)
+    if not (layout.codec_token.exists() and layout.codec_tokens.exists()):
+        layout.codec_token.unlink(missing_ok=True)
+        token = secrets.token_urlsafe(32)
+        write_secret(layout.codec_token, token)
+        replace_secret(layout.codec_tokens, json.dumps({"temporal-ui": hashlib.sha256(token.encode()).hexdigest()}) + "\n")
+
+
+def _had_ring(layout: Layout) -> bool:
+    """Whether the stack was encrypted when it last ran. A profile that cannot be read is somebody else's trouble."""
+    try:
+        return Profile.model_validate_json((layout.data / FILE).read_text()).key_ring is not None
+    except (OSError, ValidationError):
+        return False
 
 
 def _write_bundle(layout: Layout) -> None:

@@ -24,6 +24,7 @@ PURPOSES = {
     "orders": "the order system",
     "payments": "the payment system",
     "knowledge": "the knowledge system",
+    "codec": "the codec server",
 }
 Choice = Literal["fixed", "auto"]
 
@@ -37,6 +38,7 @@ class Ports(Written):
     orders: int = 7811
     payments: int = 7812
     knowledge: int = 7813
+    codec: int = 7814
 
     def url(self, name: str) -> str:
         """Base URL of the server *name*."""

@@ -15,14 +15,19 @@ from pathlib import Path
 from approvals import attributes
 from policies.load import load_routes
 from workers.errors import CannotReach
+from workers.profile import Encryption
+from workers.ring_files import OFF, SWITCH, VARIABLE
 from workers.settings import Role
 from workers.stack.health import answers, polls, serves
-from workers.stack.layout import NAMESPACE, SERVICES, Layout
+from workers.stack.layout import EXPORT, NAMESPACE, SERVICES, Layout
 from workers.stack.model_environment import for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
+from workers.stack.telemetry_environment import for_telemetry
 
 TEMPORAL = "temporal"
+CODEC = "codec"
+ARCHIVER = "archiver"
 SYSTEMS = ("issuer", "orders", "payments", "knowledge")
 ROLES: tuple[Role, ...] = tuple(Role)
 KINDS = {
@@ -45,20 +50,28 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": "2"}
 RETENTION = "720h"
 """A claimed use must outlive its proposal, and an auditor should still find last week's missions."""
 
+ARCHIVE_EVERY = "10s"
+
 _COMMON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 NO_CONFIG = ("--disable-config-file", "--disable-config-env", "--env-file", os.devnull)
 """For Temporal's own command: what a person configured for another cluster does not touch the stack."""
 
 
 def specs(
-    layout: Layout, ports: Ports, environment: Mapping[str, str], extra: Mapping[str, Mapping[str, str]]
+    layout: Layout,
+    ports: Ports,
+    environment: Mapping[str, str],
+    extra: Mapping[str, Mapping[str, str]],
+    encryption: Encryption = "on",
 ) -> dict[str, Spec]:
     """
-    All processes by name, in the order of starting.
+    All processes by name, in the order of starting. The codec server is among them where there is a key ring, the archiver
+    where there is an exporter's key.
 
     Args:
         environment: Of whoever called.
         extra: Variables added for single processes.
+        encryption: With `off` the workers encrypt nothing, and open what was encrypted before.
 
     Raises:
         CannotReach: The Temporal server is not installed.
@@ -68,8 +81,12 @@ def specs(
     made = [
         _temporal(layout, ports, common),
         *(_system(name, layout, ports, common) for name in SYSTEMS),
-        *(_worker(role, layout, ports, common, environment) for role in ROLES),
+        *(_worker(role, layout, ports, common, environment, encryption) for role in ROLES),
     ]
+    if layout.key_ring.exists():
+        made.append(_codec(layout, ports, common))
+    if layout.service_key(EXPORT).exists():
+        made.append(_archiver(layout, common, environment))
     unknown = sorted(extra.keys() - {spec.name for spec in made})
     if unknown:
         raise ValueError(f"`{unknown[0]}` is not a process of the stack")
@@ -109,6 +126,9 @@ def _temporal(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
         "--dynamic-config-value": [f"{name}={value}" for name, value in TUNING.items()],
         "--sqlite-pragma": [f"{name}={value}" for name, value in PRAGMAS.items()],
     }
+    if layout.key_ring.exists():
+        # The UI can be given no header for it, so the token stands in the path.
+        options["--ui-codec-endpoint"] = [f"{ports.url(CODEC)}/{layout.codec_token.read_text().strip()}"]
     flags = [part for option, values in options.items() for value in values for part in (option, value)]
     command = (temporal_binary(), "server", "start-dev", "--ui-disable-news-fetch", *NO_CONFIG, *flags)
     return Spec(TEMPORAL, command, common, serves(ports, NAMESPACE))
@@ -121,12 +141,39 @@ def _system(name: str, layout: Layout, ports: Ports, common: Mapping[str, str]) 
     return Spec(name, _python(f"examples.refund.{name}", *options), common, answers(port))
 
 
-def _worker(role: Role, layout: Layout, ports: Ports, common: Mapping[str, str], environment: Mapping[str, str]) -> Spec:
+def _archiver(layout: Layout, common: Mapping[str, str], environment: Mapping[str, str]) -> Spec:
+    """It finds server, keys and bundles in the profile, and answers nobody: that it lives is all that can be seen of it."""
+    own = {"SAYSO_LOG_LEVEL": environment["SAYSO_LOG_LEVEL"]} if "SAYSO_LOG_LEVEL" in environment else {}
+    options = ("--to", str(layout.archive), "--every", ARCHIVE_EVERY, "--data", str(layout.data))
+    return Spec(ARCHIVER, _python("workers.cli.main", "audit", "archive", *options), {**common, **own}, lambda _pid: True)
+
+
+def _codec(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
+    origins = [f"http://{host}:{ports.ui}" for host in (HOST, "localhost")]
+    allowed = [part for origin in origins for part in ("--allow-origin", origin)]
+    where = ("--host", HOST, "--port", str(ports.codec), "--namespace", NAMESPACE, "--tokens", str(layout.codec_tokens))
+    command = _python("workers.cli.main", "codec", "serve", *where, *allowed)
+    return Spec(CODEC, command, {**common, VARIABLE: f"file:{layout.key_ring}"}, answers(ports.codec))
+
+
+def _worker(
+    role: Role,
+    layout: Layout,
+    ports: Ports,
+    common: Mapping[str, str],
+    environment: Mapping[str, str],
+    encryption: Encryption,
+) -> Spec:
     own = {"TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}", "TEMPORAL_NAMESPACE": NAMESPACE}
     # Else a person's own config file for Temporal Cloud would ask for its key and TLS here.
     own["TEMPORAL_CONFIG_FILE"] = os.devnull
+    if layout.key_ring.exists():
+        own[VARIABLE] = f"file:{layout.key_ring}"
+    if encryption == OFF:
+        own[SWITCH] = OFF
     if "SAYSO_LOG_LEVEL" in environment:
         own["SAYSO_LOG_LEVEL"] = environment["SAYSO_LOG_LEVEL"]
+    own |= for_telemetry(environment, role)
     if role in (Role.READ, Role.COMMIT):
         own |= {"SAYSO_POLICIES": str(layout.policies), "SAYSO_CLIENT_FILE": str(layout.client(role))}
     if role in SERVICES and layout.service_key(role).exists():

@@ -16,13 +16,15 @@ from pathlib import Path
 from types import TracebackType
 
 from workers.errors import CannotReach, WrongUse
-from workers.profile import Profile
+from workers.profile import Encryption, Profile
 from workers.stack.health import attributes
 from workers.stack.layout import NAMESPACE, Layout, prepare
 from workers.stack.lock import Lock
 from workers.stack.ports import HOST, Choice, Ports, choose
 from workers.stack.processes import Process, Spec, stop_all, stop_strays
 from workers.stack.specs import (
+    ARCHIVER,
+    CODEC,
     NO_CONFIG,
     RETENTION,
     ROLES,
@@ -48,9 +50,11 @@ class AlreadyRunning(WrongUse):
 
 class Stack:
     """
-    Temporal, the example systems and the four workers over one data directory. Blocking; used by one thread.
+    Temporal, the example systems, the four workers, codec server and archiver over one data directory. Blocking; used by one
+    thread.
 
-    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `mission`, `reason`, `read`, `commit`.
+    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `mission`, `reason`, `read`, `commit`, and, where
+    there is a key ring, `codec`, and where there is an exporter's key, `archiver`.
     """
 
     def __init__(
@@ -60,9 +64,11 @@ class Stack:
         *,
         environment: Mapping[str, str] | None = None,
         extra: Mapping[str, Mapping[str, str]] | None = None,
+        encryption: Encryption = "on",
     ) -> None:
         """
         Args:
+            encryption: With `off` nothing more is encrypted; what was before is still opened.
             environment: Instead of this process's own; each process gets only what it needs of it.
             extra: Variables for single processes, such as `{"payments": {"PAYMENTS_FAULT": "drop-response-once"}}`.
         """
@@ -70,6 +76,7 @@ class Stack:
         self._choice: Choice = ports
         self._environment = dict(os.environ if environment is None else environment)
         self._extra = dict(extra or {})
+        self._encryption: Encryption = encryption
         self._lock = Lock(self.data)
         self._processes: dict[str, Process] = {}
         self._specs: dict[str, Spec] = {}
@@ -104,8 +111,8 @@ class Stack:
             stop_strays(self.data)
             ports = choose(self.data, self._choice)
             layout = Layout(self.data)
-            self._profile = prepare(layout, ports)
-            self._specs = specs(layout, ports, self._environment, self._extra)
+            self._profile = prepare(layout, ports, self._encryption)
+            self._specs = specs(layout, ports, self._environment, self._extra, self._encryption)
             self._bring_up(ports)
         except BaseException:
             self.stop()
@@ -114,7 +121,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stops everything: first who acts, then whom they act on, then who remembers."""
-        for group in (ROLES, SYSTEMS, (TEMPORAL,)):
+        for group in ((*ROLES, ARCHIVER), (*SYSTEMS, CODEC), (TEMPORAL,)):
             stop_all(self._processes[name] for name in group if name in self._processes)
         self._processes.clear()
         if self._lock.held:
@@ -154,11 +161,15 @@ class Stack:
     def _bring_up(self, ports: Ports) -> None:
         for name in (TEMPORAL, *SYSTEMS):
             self.spawn(name)
+        if CODEC in self._specs:
+            self.spawn(CODEC)
         self._wait([TEMPORAL])
         _add_attributes(ports, inherited(self._environment))
         for role in ROLES:
             self.spawn(role)
         _keep_history(ports, inherited(self._environment))
+        if ARCHIVER in self._specs:
+            self.spawn(ARCHIVER)
         self._wait(list(self._processes))
 
     def _wait(self, names: list[str]) -> None:

@@ -14,14 +14,14 @@ from audit.report.parts import DecisionPart, MissionPart, ProposalPart, ReadPart
 from audit.report.pieces import Tone
 from audit.report.times import span, stamp
 
-MOST_MARKS = 600
+MOST_STROKES = 600
 MOST_ROWS = 6
 """Rows of proposals that lie over each other, and rows of people."""
 NAME = 18
 
 
 class Shape(StrEnum):
-    """How a mark is drawn; each kind of thing has its own, so that none is told by colour alone."""
+    """How a stroke is drawn; each kind of thing has its own, so that none is told by colour alone."""
 
     BAR = "bar"
     RUN = "run"
@@ -42,7 +42,7 @@ WORK = frozenset({Shape.READ, Shape.MODEL, Shape.GATE})
 
 
 @dataclass(frozen=True)
-class Mark:
+class Stroke:
     """One thing at a time, or for a time."""
 
     lane: int
@@ -60,13 +60,13 @@ class Lanes:
     """The lanes from above, and what stands on them."""
 
     names: tuple[str, ...]
-    every: tuple[Mark, ...]
+    every: tuple[Stroke, ...]
     """In the order of what matters more."""
 
     @property
-    def marks(self) -> tuple[Mark, ...]:
+    def strokes(self) -> tuple[Stroke, ...]:
         """Those there is room for."""
-        return self.every[:MOST_MARKS]
+        return self.every[:MOST_STROKES]
 
 
 _GATE = {
@@ -77,7 +77,8 @@ _GATE = {
     ObservationKind.DENIED: (Shape.CROSS, Tone.BAD, "denied"),
     ObservationKind.REVOKED: (Shape.CROSS, Tone.BAD, "revoked"),
     ObservationKind.EXPIRED: (Shape.CROSS, Tone.WARY, "expired"),
-    ObservationKind.SUPERSEDED: (Shape.CROSS, Tone.PLAIN, "superseded"),
+    ObservationKind.AMENDED: (Shape.CROSS, Tone.PLAIN, "amended"),
+    ObservationKind.FROZEN: (Shape.RING, Tone.WARY, "frozen"),
     ObservationKind.WITHDRAWN: (Shape.CROSS, Tone.PLAIN, "withdrawn"),
     ObservationKind.ANSWERED: (Shape.DOT, Tone.PLAIN, "answered"),
     ObservationKind.NOT_SENT: (Shape.RING, Tone.WARY, "not sent"),
@@ -102,52 +103,52 @@ def lanes_of(
     decisions: Sequence[DecisionPart],
     observations: Sequence[Observation],
 ) -> Lanes:
-    """Lanes and marks of one mission; a lane that nothing would stand on is left out."""
+    """Lanes and strokes of one mission; a lane that nothing would stand on is left out."""
     names = ["mission"]
-    marks = [_run(mission), *_alone(observations, _MISSION, 0)]
-    marks += [_given(each, len(names)) for each in given]
+    strokes = [_run(mission), *_alone(observations, _MISSION, 0)]
+    strokes += [_given(each, len(names)) for each in given]
     names += ["reads, model"] if given else []
     rows = _rows(proposals, mission.last_at)
-    marks += [_proposal(each, len(names) + row, mission.last_at) for each, row in zip(proposals, rows, strict=True)]
+    strokes += [_proposal(each, len(names) + row, mission.last_at) for each, row in zip(proposals, rows, strict=True)]
     names += ["proposals", *[""] * max(rows)] if rows else []
     people = _people(decisions)
     gate = len(names) + len(people)
-    marks += [*(_work(each, gate) for each in works), *_alone(observations, _GATE, gate)]
+    strokes += [*(_work(each, gate) for each in works), *_alone(observations, _GATE, gate)]
     # Those that counted are drawn first: a flood of others must not push them out.
     ordered = sorted(decisions, key=lambda each: not each.counts)
-    marks += [_decision(each, len(names) + people.index(_named(each, people))) for each in ordered]
+    strokes += [_decision(each, len(names) + people.index(_named(each, people))) for each in ordered]
     names += [*people, "gate"]
-    return Lanes(tuple(names), tuple(marks))
+    return Lanes(tuple(names), tuple(strokes))
 
 
-def _run(mission: MissionPart) -> Mark:
+def _run(mission: MissionPart) -> Stroke:
     long = span((mission.last_at - mission.began_at).total_seconds())
     words = f"the mission ran {long}, from {stamp(mission.began_at)} to {stamp(mission.last_at)}"
-    return Mark(
+    return Stroke(
         0, mission.began_at, mission.last_at, Shape.RUN, Tone.PLAIN, "", words if mission.closed else f"{words}, and on", 1
     )
 
 
 def _alone(
     observations: Iterable[Observation], kinds: dict[ObservationKind, tuple[Shape, Tone, str]], lane: int
-) -> Iterator[Mark]:
+) -> Iterator[Stroke]:
     for each in observations:
         if each.kind in kinds:
             shape, tone, label = kinds[each.kind]
             title = f"{each.kind.replace('_', ' ')}, event {each.event_id}, {stamp(each.at)}"
-            yield Mark(lane, each.at, None, shape, tone, label, title, each.event_id)
+            yield Stroke(lane, each.at, None, shape, tone, label, title, each.event_id)
 
 
-def _given(part: ReadPart, lane: int) -> Mark:
+def _given(part: ReadPart, lane: int) -> Stroke:
     kind = f"answer of {part.model}" if part.model else "read"
     title = f"{kind}: {part.what[:200]}, took {span((part.at - part.asked_at).total_seconds())}, event {part.event}"
     shape, label = (Shape.MODEL, "model") if part.model else (Shape.READ, "read")
-    return Mark(lane, part.asked_at, part.at, shape, Tone.PLAIN, label, title, part.event)
+    return Stroke(lane, part.asked_at, part.at, shape, Tone.PLAIN, label, title, part.event)
 
 
-def _work(part: Work, lane: int) -> Mark:
+def _work(part: Work, lane: int) -> Stroke:
     title = f"{part.what}, took {span((part.at - part.asked_at).total_seconds())}, event {part.event}, {stamp(part.at)}"
-    return Mark(lane, part.asked_at, part.at, Shape.GATE, Tone.PLAIN, "", title, part.event)
+    return Stroke(lane, part.asked_at, part.at, Shape.GATE, Tone.PLAIN, "", title, part.event)
 
 
 def _rows(proposals: Sequence[ProposalPart], last: datetime) -> list[int]:
@@ -168,7 +169,7 @@ def _until(proposal: ProposalPart, last: datetime) -> datetime:
     return max(ended.at, proposal.at) if ended is not None and ended.at is not None else last
 
 
-def _proposal(part: ProposalPart, lane: int, last: datetime) -> Mark:
+def _proposal(part: ProposalPart, lane: int, last: datetime) -> Stroke:
     until = _until(part, last)
     kinds = list(dict.fromkeys(outcome.kind for outcome in part.outcomes.shown))
     tones = {outcome.tone for outcome in part.outcomes.shown}
@@ -176,7 +177,7 @@ def _proposal(part: ProposalPart, lane: int, last: datetime) -> Mark:
     label = f"{proposal_id(part.digest)} {' / '.join(kinds)}" + (" (unproven)" if part.doubt else "")
     waited = span((until - part.at).total_seconds())
     title = f"proposal {label}, {waited}, from {stamp(part.at)} to {stamp(until)}, event {part.event}"
-    return Mark(lane, part.at, until, Shape.BAR, tone, label, title, part.event)
+    return Stroke(lane, part.at, until, Shape.BAR, tone, label, title, part.event)
 
 
 def _people(decisions: Sequence[DecisionPart]) -> list[str]:
@@ -195,11 +196,11 @@ def _named(part: DecisionPart, lanes: Sequence[str]) -> str:
     return part.by.who if _sure(part) and part.by.who in lanes else "others"
 
 
-def _decision(part: DecisionPart, lane: int) -> Mark:
+def _decision(part: DecisionPart, lane: int) -> Stroke:
     by = f"{part.by.who} ({part.by.assurance})" if part.by.who else "somebody"
     title = f"{part.verdict[:80]} by {by[:200]}, {part.standing}, event {part.event}, {stamp(part.at)}"
     label = part.verdict if part.standing == "counted" else f"{part.verdict[:NAME]}, {part.standing.partition(':')[0]}"
-    return Mark(lane, part.at, None, _shape(part), part.tone, label, title, part.event)
+    return Stroke(lane, part.at, None, _shape(part), part.tone, label, title, part.event)
 
 
 def _shape(part: DecisionPart) -> Shape:

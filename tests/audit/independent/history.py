@@ -1,0 +1,259 @@
+"""Events, their chain, and what they say: sections 3, 6 and 9."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import History, HistoryEvent
+
+from tests.audit.independent.strict import Unknown, Unreadable, need, parse
+
+KEPT_OUT = ("task_id", "version", "worker_may_ignore")
+ENDS = ("COMPLETED", "FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
+ANSWERS = tuple(f"ACTIVITY_TASK_{end}" for end in ENDS[:4])
+TAIL = ("WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED")
+KINDS = ("proposal", "refusal", "settlement", "claim", "receipt")
+SEALED = object()
+"""In the place of a value that cannot be opened, or is not JSON."""
+Ring = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: `says` are its attributes, with payloads opened where they can be."""
+
+    id: int
+    at: datetime
+    type: str
+    says: Any
+    principal: str | None
+    sealed: bool
+    link: str
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal, with its values as bytes; None for one that cannot be opened."""
+
+    id: int
+    at: datetime
+    name: str
+    values: tuple[bytes | None, ...]
+    principal: str | None
+    by_workflow: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """A completed activity. `result` is SEALED where it cannot be read."""
+
+    id: int
+    at: datetime
+    name: str
+    activity: str
+    asked: Any
+    result: Any
+    size: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One workflow run."""
+
+    events: tuple[Event, ...]
+
+    def before(self, event: int) -> Run:
+        """As it was just before *event*."""
+        return replace(self, events=self.events[: event - 1])
+
+    def of(self, kind: str) -> Iterator[Event]:
+        """The events of one type."""
+        return (event for event in self.events if event.type == kind)
+
+    def has(self, evidence: tuple[int, str]) -> bool:
+        """Whether *evidence* is of this history."""
+        through, link = evidence
+        return 1 <= through <= len(self.events) and self.events[through - 1].link == link
+
+    @cached_property
+    def signals(self) -> list[Signal]:
+        """In order."""
+        return [
+            Signal(
+                each.id,
+                each.at,
+                each.says.signal_name,
+                tuple(map(data_of, each.says.input.payloads)),
+                each.principal,
+                each.says.HasField("external_workflow_execution"),
+            )
+            for each in self.of("WORKFLOW_EXECUTION_SIGNALED")
+        ]
+
+    @cached_property
+    def done(self) -> list[Done]:
+        """Completed activities, in the order of their results."""
+        asked = {event.id: event.says for event in self.of("ACTIVITY_TASK_SCHEDULED")}
+        found = []
+        for each in self.of("ACTIVITY_TASK_COMPLETED"):
+            order, results = asked[each.says.scheduled_event_id], each.says.result.payloads
+            size = len((len(results) == 1 and data_of(results[0])) or b"")
+            what = (order.activity_type.name, order.activity_id, only(order.input.payloads), only(results))
+            found.append(Done(each.id, each.at, *what, size))
+        return found
+
+    def signed(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """What was recorded as the gate's, by whomever."""
+        answers = [done for done in self.done if done.name in ("propose", "settle")]
+        return [(done.id, done.result) for done in answers if signed_form(done.result, done.size) == kind]
+
+    def withdrawals(self, proposal: str) -> list[tuple[int, datetime]]:
+        """When the mission asked to withdraw *proposal*."""
+        orders = ((each, only(each.says.input.payloads)) for each in self.of("ACTIVITY_TASK_SCHEDULED"))
+        asked = [(each, ask) for each, ask in orders if each.says.activity_type.name == "settle" and isinstance(ask, dict)]
+        return [(each.id, each.at) for each, ask in asked if ask.get("withdraw") is True and ask.get("proposal") == proposal]
+
+
+def signed_form(value: Any, size: int) -> str | None:
+    """The kind of what looks signed."""
+    if not isinstance(value, dict) or size > 512 << 10 or not isinstance(value.get("body"), dict):
+        return None
+    texts = all(isinstance(value.get(name), str) for name in ("kind", "digest", "jws"))
+    return str(value["kind"]) if texts and value["kind"] in KINDS else None
+
+
+def read(data: bytes, ring: Ring, settle: bool) -> Run:
+    """The run in *data*; *settle* cuts off a transient tail. Raises Unreadable, or Unknown of a newer history."""
+    try:
+        raw = list(json_format.Parse(data, History()).events)
+    except (json_format.Error, RecursionError, ValueError) as error:
+        raise Unknown(f"is no history that can be read here: {error}") from error
+    if any(map(_strange, raw)):
+        raise Unknown("has a value that is not known here")
+    events: list[Event] = []
+    link = hashlib.sha256(b"sayso:evidence:v1\n").digest()
+    types = [_type(event) for event in raw]
+    while settle and types and types[-1] in TAIL:
+        types.pop()
+    for number, (kind, event) in enumerate(zip(types, raw, strict=False), start=1):
+        need(event.event_id == number, f"event {number} is not in its place")
+        for name in KEPT_OUT:
+            event.ClearField(name)  # type: ignore[arg-type]
+        link = hashlib.sha256(link + hashlib.sha256(event.SerializeToString(deterministic=True)).digest()).digest()
+        shut = sum([_open(payload, ring) for payload in _payloads(event)]) > 0
+        principal = f"{event.principal.type}:{event.principal.name}" if event.HasField("principal") else None
+        says = getattr(event, str(event.WhichOneof("attributes")))
+        events.append(Event(number, event.event_time.ToDatetime(tzinfo=UTC), kind, says, principal, shut, link.hex()))
+    _in_order(events)
+    return Run(tuple(events))
+
+
+def _in_order(events: list[Event]) -> None:
+    """A start first, an end last, an answer to each question once."""
+    asked = set[int]()
+    for event in events:
+        need((event.type == "WORKFLOW_EXECUTION_STARTED") == (event.id == 1), f"event {event.id} is a start, or should be")
+        need(not ended(event) or event is events[-1], f"event {event.id} is no last one")
+        if event.type == "ACTIVITY_TASK_SCHEDULED":
+            asked.add(event.id)
+        elif event.type in ANSWERS:
+            need(event.says.scheduled_event_id in asked, f"event {event.id} answers nothing, or again")
+            asked.remove(event.says.scheduled_event_id)
+    need(events, "there are no events")
+
+
+def ended(event: Event) -> bool:
+    """Whether a run ends with *event*."""
+    return event.type.removeprefix("WORKFLOW_EXECUTION_") in ENDS
+
+
+def _strange(message: Message) -> bool:
+    """Whether some enumeration has a value without a name."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else (value,)
+        if field.enum_type is not None and any(each not in field.enum_type.values_by_number for each in values):
+            return True
+        if field.message_type is not None and any(map(_strange, _below(field, value))):
+            return True
+    return False
+
+
+def _below(field: Any, value: Any) -> Any:
+    if not field.message_type.GetOptions().map_entry:
+        return value if field.is_repeated else (value,)
+    return value.values() if field.message_type.fields_by_name["value"].message_type else ()
+
+
+def _type(event: HistoryEvent) -> str:
+    name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
+    need(event.WhichOneof("attributes") == f"{name.lower()}_event_attributes", f"event {event.event_id} is of two types")
+    return name
+
+
+def _payloads(message: Message) -> Iterator[Payload]:
+    for field, value in message.ListFields():
+        if field.message_type is None or field.name == "search_attributes":
+            continue
+        for each in _below(field, value):
+            yield from (each,) if isinstance(each, Payload) else _payloads(each)
+
+
+def _open(payload: Payload, ring: Ring) -> bool:
+    """Opens it in place; whether it stays sealed."""
+    if payload.metadata.get("encoding") != b"binary/encrypted":
+        return False
+    try:
+        payload.CopyFrom(Payload.FromString(decrypt(payload, ring, "sayso:payload:v1\n{}")))
+    except (Unreadable, DecodeError):
+        return True
+    return payload.metadata.get("encoding") == b"binary/encrypted"
+
+
+def decrypt(payload: Payload, ring: Ring, bound: str) -> bytes:
+    """The plaintext of section 9."""
+    name = payload.metadata.get("encryption-key-id", b"").decode("utf-8", "replace")
+    need(name in ring and payload.metadata.get("encoding") == b"binary/encrypted" and len(payload.data) >= 28, "is sealed")
+    try:
+        return AESGCM(ring[name]).decrypt(payload.data[:12], payload.data[12:], bound.format(name).encode())
+    except InvalidTag as error:
+        raise Unreadable("was changed, or is of another key") from error
+
+
+def unseal(data: bytes, ring: Ring, name: str) -> bytes:
+    """A sealed member."""
+    try:
+        return decrypt(Payload.FromString(data), ring, "sayso:archive:v1\n{}\n" + name)
+    except DecodeError as error:
+        raise Unreadable("is no payload") from error
+
+
+def data_of(payload: Payload) -> bytes | None:
+    """The JSON in a payload."""
+    encoding = payload.metadata.get("encoding")
+    if encoding == b"binary/null":
+        return b"null"
+    return payload.data if encoding in (b"json/plain", b"json/protobuf") else None
+
+
+def value_of(data: bytes | None) -> Any:
+    """As JSON, or SEALED."""
+    try:
+        return SEALED if data is None else parse(data)
+    except Unreadable:
+        return SEALED
+
+
+def only(payloads: Any) -> Any:
+    """The one value; SEALED where there is not exactly one."""
+    return value_of(data_of(payloads[0])) if len(payloads) == 1 else SEALED

@@ -1,0 +1,112 @@
+"""`sayso rail --follow`: a mission's rail as it grows, until its run is over, without any worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from temporalio.api.history.v1 import HistoryEvent
+
+from approvals.display import visible
+from audit.observation import ObservationKind
+from audit.payloads import open_events
+from audit.rail import Rail, Told
+from workers.cli.desk import Desk, answering, open_desk
+from workers.cli.matter import described
+from workers.cli.rail_sheet import heading, later, line
+from workers.cli.tail import Tail
+
+
+async def followed(data: Path | None, mission: str, run_id: str | None, since: int, *, as_json: bool) -> None:
+    """
+    Prints the rail of *mission* and goes on until its run is over.
+
+    Raises:
+        CannotReach: The server was away for too long.
+        WrongUse: There is no such mission or run.
+    """
+    desk = await open_desk(data)
+    with answering(desk):
+        description = await described(desk, mission, run_id)
+        following = Following(desk, description.id, description.run_id, since, as_json=as_json)
+        await following.print()
+        ended, latest = await described(desk, mission, description.run_id), await described(desk, mission)
+        following.end(ended.status.name.lower() if ended.status else "unknown", latest.run_id)
+
+
+class Following:
+    """One run being followed, and what of it was printed."""
+
+    def __init__(self, desk: Desk, mission_id: str, run_id: str, since: int, *, as_json: bool) -> None:
+        self._desk = desk
+        self._mission_id, self._run_id = mission_id, run_id
+        self._since = since
+        self._as_json = as_json
+        self._rail = Rail(desk.client.namespace, mission_id, run_id, desk.law.directory)
+        self._printed = set[int]()
+        self._unanswered: dict[int, Told] = {}
+        """Activities that were asked for and not told yet: most are answered at once, and told with their answer."""
+
+    async def print(self) -> None:
+        """Prints what is there, then what comes."""
+        if not self._as_json:
+            click.echo(heading())
+        async for burst in Tail(self._desk.client, self._mission_id, self._run_id, _say).bursts():
+            await self._take(burst)
+            if not burst:
+                self._print_unanswered()
+        self._print_unanswered()
+
+    def end(self, status: str, latest: str) -> None:
+        """
+        Says how the run ended, and where its mission goes on.
+
+        Args:
+            latest: The latest run of the mission.
+        """
+        further = latest if latest != self._run_id else None
+        if self._as_json:
+            self._emit({"change": "end", "status": status, "latest_run_id": latest})
+            return
+        _say(f"the run is over ({status})")
+        if further is not None:
+            _say(f"the mission has a later run, {further}: `sayso rail {visible(self._mission_id)} --follow` follows it")
+
+    async def _take(self, burst: Sequence[HistoryEvent]) -> None:
+        opened = await open_events(burst, self._desk.client.data_converter.payload_codec)
+        for told in self._rail.extend(zip(burst, opened, strict=True)):
+            if told.observation.kind is ObservationKind.ASKED and told.observation.actor is None:
+                self._unanswered[told.observation.event_id] = told
+            else:
+                self._print(told)
+
+    def _print_unanswered(self) -> None:
+        """What still waits for its answer, once there is time to say so."""
+        if self._unanswered:
+            there = {entry.event_id for entry in self._rail.observations}
+            for event_id, told in self._unanswered.items():
+                if event_id in there:
+                    self._print(told)
+            self._unanswered.clear()
+
+    def _print(self, told: Told) -> None:
+        observation = told.observation
+        if not later(observation, self._since):
+            return
+        told = Told(observation, told.again and observation.event_id in self._printed)
+        self._printed.add(observation.event_id)
+        if self._as_json:
+            change = "again" if told.again else "new"
+            self._emit({"change": change, "observation": observation.model_dump(mode="json")})
+        else:
+            click.echo(line(told, self._printed))
+
+    def _emit(self, value: dict[str, object]) -> None:
+        """One object a line; everything but ASCII is escaped, so hostile text stays text."""
+        click.echo(json.dumps({"mission_id": self._mission_id, "run_id": self._run_id, **value}))
+
+
+def _say(words: str) -> None:
+    click.echo(f"sayso: {words}", err=True)

@@ -1,0 +1,67 @@
+"""How a rail is laid out in a terminal: a table for what is there, a line for what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from approvals.display import visible
+from audit.observation import Observation
+from audit.rail import Told
+from audit.workload import Workload
+from workers.cli.sheet import span, table
+from workers.cli.trouble import Trouble
+from workers.cli.workload import sentence
+
+HEADS = ("EVENT", "TIME (UTC)", "KIND", "WHO", "WHAT")
+WIDTHS = (11, 19, 10, 18)
+"""Of the columns of a line that is printed before the others are known."""
+_LONGEST = 400
+
+
+def as_text(observations: Sequence[Observation], troubles: Sequence[Trouble], approvers: Sequence[Workload] = ()) -> str:
+    """One line an observation: event, time, kind, who with which assurance, what; below it one line an approver."""
+    known = {observation.event_id for observation in observations}
+    parts = [table(HEADS, [row(observation, known) for observation in observations])]
+    if approvers:
+        parts.append("\n".join(["DECIDED BY:", *(f"  {sentence(approver)}" for approver in approvers)]))
+    if troubles:
+        parts.append("\n".join(["TROUBLE, now:", *(f"  {trouble.words()}" for trouble in troubles)]))
+    return "\n\n".join(parts)
+
+
+def line(told: Told, known: Collection[int]) -> str:
+    """One observation as it comes; one that was told before says `again`."""
+    event, *others, what = row(told.observation, known)
+    cells = (event, *others)
+    padded = "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True))
+    return f"{padded}  {'again: ' if told.again else ''}{what}".rstrip()
+
+
+def heading() -> str:
+    """Above such lines."""
+    return "  ".join(head.ljust(width) for head, width in zip(HEADS, (*WIDTHS, 0), strict=True)).rstrip()
+
+
+def row(observation: Observation, known: Collection[int]) -> tuple[str, str, str, str, str]:
+    """The cells of one observation; its cause is named where it is among *known* events."""
+    who = visible(observation.actor or "")
+    if observation.assurance is not None:
+        who += f" ({observation.assurance})"
+    cause = f" <- {observation.cause}" if observation.cause in known else ""
+    judged = f" (judged at event {observation.judged_by})" if observation.judged_by else ""
+    after = f" after {span(observation.open_seconds)}" if observation.open_seconds is not None else ""
+    item = f"item {observation.item + 1}: " if observation.item is not None else ""
+    marks = "".join(f"[{mark}] " for mark in observation.marks)
+    at = observation.at.strftime("%Y-%m-%d %H:%M:%S")
+    what = marks + item + _cut(visible(observation.what)) + after + judged
+    return (f"{observation.event_id}{cause}", at, str(observation.kind), who, what)
+
+
+def later(observation: Observation, since: int) -> bool:
+    """Whether it is new after event *since*, or was judged after it."""
+    return observation.event_id > since or (observation.judged_by or 0) > since
+
+
+def _cut(text: str) -> str:
+    """A rail is read line by line; an input of pages is left to `--json`."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} [{len(text) - _LONGEST} more characters: see --json]"
