@@ -20,6 +20,8 @@ WIDTH, LEFT, RIGHT = 1000.0, 122.0, 990.0
 ROW, TOP, AXIS = 19.0, 18.0, 20.0
 THINNEST = 2.0
 GAP, INSET = 30.0, 9.0
+CROWDED = 40.0
+"""Units that half the text of a tick may take."""
 TICK_ROOM, FINE_TICK_ROOM = 84.0, 62.0
 LANE_NAME = 18
 _HEIGHTS = {Shape.RUN: 3.0, Shape.READ: 12.0, Shape.MODEL: 15.0, Shape.GATE: 6.0, Shape.BAR: 15.0}
@@ -60,7 +62,7 @@ class Tick:
     @property
     def anchor(self) -> str:
         """`end` where the text would leave the drawing."""
-        return "end" if self.x > RIGHT - 20 else "middle"
+        return "end" if self.x > RIGHT - CROWDED else "middle"
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ def _ticks(scale: Scale) -> Iterable[Tick]:
         for count in range(most + 1):
             word = _tick(count * size, most * size)
             text = (letter if several else "0") if count == 0 else f"+{word}" if several else word
-            yield Tick(phase.place(phase.start + count * size), text)
+            x = phase.place(phase.start + count * size)
+            if x <= RIGHT - CROWDED or size * phase.per_second >= 2 * CROWDED:
+                yield Tick(x, text)
 
 
 def _tick(seconds: float, longest: float) -> str:

@@ -169,7 +169,9 @@ async def test_sealed_contents_are_told_as_sealed(ours: Verifier) -> None:
     assert found.story is not None
     assert found.story.mission.sealed > 0
     assert all(read.sealed for read in found.story.reads.shown)
-    assert "events are sealed" in Page(await html(archive("encrypted"), replace(ours, codec=None, unseal=None))).text
+    text = Page(await html(archive("encrypted"), replace(ours, codec=None, unseal=None))).text
+    assert ("events are sealed" in text, "Nothing can be told of this: contents are sealed." in text) == (True, True)
+    assert ("Nothing was proposed" in text, "nothing was sent" in text) == (False, False)
 
 
 @pytest.mark.parametrize(
