@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,16 @@ def bench(kit: Kit) -> Bench:
 
 
 @pytest.fixture
-def without(monkeypatch: pytest.MonkeyPatch) -> Without:
-    """Takes named checks out of a table, for negative controls."""
+def without() -> Iterator[Without]:
+    """Takes named checks out of a table, for negative controls; afterwards it is whole again, and in its order."""
+    whole: list[tuple[MutableMapping[str, Any], dict[str, Any]]] = []
 
     def take_out(table: MutableMapping[str, Any], *names: str) -> None:
+        whole.append((table, dict(table)))
         for name in names:
-            monkeypatch.delitem(table, name)
+            del table[name]
 
-    return take_out
+    yield take_out
+    for table, before in reversed(whole):
+        table.clear()
+        table.update(before)

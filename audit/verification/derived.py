@@ -62,8 +62,8 @@ def check_policies(material: Material) -> list[Found]:
             found.append(missing("policies", f"policy bundle `{name[:12]}`, which a gate judged by, is not in the archive"))
         elif isinstance(bundle, str):
             found.append(missing("policies", bundle))
-    there = {name.split("/")[1] for name in material.members if name.startswith("policies/")}
-    # What names it may be sealed; then it is not told to be a stranger.
-    strange = sorted(there - set(bundles_of(material.record))) if not material.sealed_events else []
-    found += [fails("policies", f"policy bundle `{name[:12]}` is in the archive, and nothing names it") for name in strange]
+    strange = sorted(
+        {name.split("/")[1] for name in material.members if name.startswith("policies/")} - set(bundles_of(material.record))
+    )
+    found += [material.nameless("policies", f"policy bundle `{name[:12]}`") for name in strange]
     return found or [holds("policies", f"what the gates judged by: {of(len(named), 'policy bundle')}")]

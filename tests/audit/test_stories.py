@@ -10,6 +10,7 @@ from audit.verification.verify import CHECKS, Verifier
 from policies.load import load_trust
 from tests.audit.stories import ARCHIVES, STORIES, THEIR_TRUST, archive
 from tests.audit.verifying import doubts, verifier
+from tests.conftest import Without
 
 
 def test_each_story_has_an_archive() -> None:
@@ -55,11 +56,11 @@ async def test_open_run_or_unsigned_end_is_never_verified(name: str, ours: Verif
     ],
 )
 async def test_without_the_checks_of_ends_an_open_run_verifies(
-    name: str, defences: tuple[str, ...], ours: Verifier, monkeypatch: pytest.MonkeyPatch
+    name: str, defences: tuple[str, ...], ours: Verifier, without: Without
 ) -> None:
     """The control: nothing else notices."""
     for defence in defences:
-        monkeypatch.delitem(CHECKS, defence)
+        without(CHECKS, defence)
     verification = await ours.verify(archive(name))
     assert verification.verdict is Verdict.VERIFIED
     assert all(found.result is Result.HOLDS for found in verification.findings)

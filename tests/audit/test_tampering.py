@@ -16,6 +16,7 @@ from tests.audit.attacks import ATTACKS, MARKER, SIGNALED, dropping, inserting, 
 from tests.audit.mutations import renumbered, structural
 from tests.audit.stories import archive
 from tests.audit.verifying import doubts
+from tests.conftest import Without
 
 UNAIDED = [Strength.RAW, Strength.REBUILT]
 
@@ -61,12 +62,12 @@ async def test_inserted_approval_is_never_verified(strength: Strength, ours: Ver
 @pytest.mark.control("G1")
 @pytest.mark.parametrize("change", ["edited", "deleted", "reordered"])
 async def test_without_members_and_chain_a_changed_event_verifies(
-    change: str, ours: Verifier, monkeypatch: pytest.MonkeyPatch
+    change: str, ours: Verifier, monkeypatch: pytest.MonkeyPatch, without: Without
 ) -> None:
     """The control: rail and cards aside, which follow from the history, nothing else compares events with what was exported."""
     _without_members(monkeypatch)
     for check in ("chain", "rail"):
-        monkeypatch.delitem(CHECKS, check)
+        without(CHECKS, check)
     changed = UNSIGNED[change](Loot.of(archive("not-due"))).packed(Strength.RAW)
     assert (await ours.verify(changed)).verdict is Verdict.VERIFIED
 
@@ -129,13 +130,11 @@ async def test_exporters_key_does_not_change_what_others_signed(name: str, ours:
 
 @pytest.mark.control("G3")
 @pytest.mark.parametrize("name", ATTACKS)
-async def test_without_the_checks_that_notice_it_the_attack_verifies(
-    name: str, ours: Verifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_the_checks_that_notice_it_the_attack_verifies(name: str, ours: Verifier, without: Without) -> None:
     """The control: each of the attacks leaves everything else in order."""
     named = ATTACKS[name]
     for check in named.noticed_by:
-        monkeypatch.delitem(CHECKS, check)
+        without(CHECKS, check)
     verification = await ours.verify(named.attack(Loot.of(archive(named.story))).packed(Strength.SIGNED))
     assert verification.verdict is Verdict.VERIFIED
 
