@@ -167,13 +167,13 @@ def _sent(proposal: Proposal) -> list[Line]:
 def _arguments(value: JsonValue, path: str = "") -> list[Line]:
     match value:
         case dict() if value:
-            return [line for key in sorted(value) for line in _arguments(value[key], _below(path, key))]
+            return [line for key in sorted(value) for line in _arguments(value[key], below(path, key))]
         case list() if value:
             return [line for index, item in enumerate(value) for line in _arguments(item, f"{path}[{index}]")]
     return [Line(label=path or "(none)", text=visible_json(value))]
 
 
-def _below(path: str, key: str) -> str:
+def below(path: str, key: str) -> str:
     """The path of *key*. One that could be read as a path itself stands in quotes: `a.b` is never `a["b"]`."""
     if not _PLAIN_KEY.fullmatch(key):
         return f"{path}[{visible_json(key)}]"

@@ -28,6 +28,12 @@ MARKS = 3
 
 def visible(text: str) -> str:
     """*text* on one line: what does not show as itself is escaped, and long blanks are counted (` [6 blanks] `)."""
+    # A count that was written as one is not ours.
+    return _PADDING.sub(lambda blanks: f" [{len(blanks[0])} blanks] ", _LIKE_A_COUNT.sub(r"\\u005b", escaped(text)))
+
+
+def escaped(text: str) -> str:
+    """*text* with what does not show as itself escaped, and its blanks as they are. Doing it twice is doing it once."""
     parts: list[str] = []
     room = 0
     for char in text:
@@ -38,8 +44,7 @@ def visible(text: str) -> str:
         else:
             room = MARKS if plain and char.isalnum() else 0
         parts.append(char if plain else _escape(char))
-    # A count that was written as one is not ours.
-    return _PADDING.sub(lambda blanks: f" [{len(blanks[0])} blanks] ", _LIKE_A_COUNT.sub(r"\\u005b", "".join(parts)))
+    return "".join(parts)
 
 
 def visible_json(value: JsonValue) -> str:

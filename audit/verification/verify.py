@@ -55,6 +55,15 @@ no reason to end without a verdict, and to say nothing of the archives after it.
 
 
 @dataclass(frozen=True)
+class Examined:
+    """One archive with what was found about it."""
+
+    verification: Verification
+    material: Material | None
+    """What the checks looked at; None where the history could not be read."""
+
+
+@dataclass(frozen=True)
 class Verifier:
     """What archives are verified with; good for any number of them."""
 
@@ -67,24 +76,29 @@ class Verifier:
 
     async def verify(self, data: bytes) -> Verification:
         """What the archive *data* proves."""
+        return (await self.examine(data)).verification
+
+    async def examine(self, data: bytes) -> Examined:
+        """What the archive *data* proves, beside the material that it was proven from."""
         try:
             members = archive.unpack(data)
             listed = manifest.read(members[MANIFEST])
         except KeyError:
-            return _ended(None, [fails("container", "it holds no manifest")])
+            return Examined(_ended(None, [fails("container", "it holds no manifest")]), None)
         except ArchiveError as error:
-            return _ended(None, [fails("container", str(error))])
+            return Examined(_ended(None, [fails("container", str(error))]), None)
         trust = self.trust if self.trust is not None else NOBODY
         findings = [*check_members(listed, members), *check_checkpoint(listed, members, trust)]
         try:
             material = await self._material(listed, members, trust)
         except NotAMissionError as error:
-            return _ended(listed, [*findings, fails("chain", str(error))])
+            return Examined(_ended(listed, [*findings, fails("chain", str(error))]), None)
         except UNTOLD as error:
-            return _ended(listed, [*findings, missing("chain", f"the history cannot be read here: {str(error)[:300]}")])
+            words = f"the history cannot be read here: {str(error)[:300]}"
+            return Examined(_ended(listed, [*findings, missing("chain", words)]), None)
         for name, check in CHECKS.items():
             findings += _checked(name, check, material)
-        return _ended(listed, findings)
+        return Examined(_ended(listed, findings), material)
 
     async def _material(self, listed: Manifest, members: Mapping[str, bytes], trust: Directory) -> Material:
         record = await opened_record(listed, members, self.codec)

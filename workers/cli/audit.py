@@ -10,6 +10,7 @@ import click
 
 from workers.cli.audit_archive import archive
 from workers.cli.audit_index import index_options, verify_index
+from workers.cli.audit_report import report
 from workers.cli.options import data_option, emit, json_option
 from workers.errors import WrongUse
 
@@ -24,6 +25,9 @@ EXIT_CODES = {"VERIFIED": 0, "FAILED": 1, "INCOMPLETE": 2}
 @click.group()
 def audit() -> None:
     """Export missions, and verify, report and keep what was exported."""
+
+
+audit.add_command(report)
 
 
 @audit.command()
