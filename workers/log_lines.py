@@ -2,8 +2,9 @@
 What a log line says: ids that lead to a mission, and no word of what the mission is about.
 
 An exception's message may quote arguments, a tool's answer or what a model wrote; so may a line that a library wrote. Of an
-exception its kinds are told, and of ours what kind of trouble that is. A line of the SDK is told up to where values begin; a
-line of another library is named, not told. Whoever asks for `debug` gets everything.
+exception its kinds and places are told, and of ours what kind of trouble that is: which server does not answer, which file is
+not there. A line of the SDK is told up to where values begin; a line of another library is named, not told. Whoever asks for
+`debug` gets everything.
 
 Source: docs/decisions/0015-telemetry.md
 """
@@ -12,12 +13,19 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from logging import LogRecord
+from pathlib import Path
 from typing import Any
 
 from structlog.typing import EventDict, WrappedLogger
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from activities.errors import Forgotten, Unreachable
+from policies.errors import BundleError
+from workers.errors import CommandError
 
 OURS = "sayso"
 _READ = ("temporalio", "opentelemetry", "asyncio")
@@ -27,6 +35,9 @@ _VALUES = re.compile(r"""[:('"`{\[<=\n]""")
 _PLAIN = re.compile(r"[A-Za-z0-9_.@/-]{1,200}")
 MAX_TEXT = 120
 MAX_CAUSES = 8
+MAX_WORDS = 500
+SAFE = (BundleError, CommandError, Forgotten, OSError, RPCError)
+"""What these say is about our servers and files, and never about a case."""
 
 
 def trace_ids() -> dict[str, str]:
@@ -65,9 +76,11 @@ def without_messages(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     if isinstance(error, BaseException):
         chain = list(_chain(error))
         event["error"] = [_kind(each) for each in chain]
-        words = next((fixed for fixed in map(_words, chain) if fixed), None)
+        # The innermost says most: which server, which file.
+        words = next((fixed for fixed in map(_words, reversed(chain)) if fixed), None)
         if words:
             event["trouble"] = words
+        event["raised"] = _places(chain)
     event.pop("exception", None)
     event.pop("stack_info", None)
     event.pop("stack", None)
@@ -110,10 +123,20 @@ def _kind(error: BaseException) -> str:
 
 
 def _words(error: BaseException) -> str | None:
-    """What kind of trouble it is: the first line about its class, where the class is ours."""
+    """What kind of trouble it is: in its words where those are of servers and files, else as its class says, if it is ours."""
+    if isinstance(error, Unreachable):
+        return f"{error.what} at {error.where} cannot be reached"
+    if isinstance(error, SAFE):
+        return str(error)[:MAX_WORDS]
     if type(error).__module__.partition(".")[0] not in _PACKAGES or not type(error).__doc__:
         return None
     return str(type(error).__doc__).strip().splitlines()[0]
+
+
+def _places(chain: Sequence[BaseException]) -> list[str]:
+    """Where each of *chain* was raised: file, line and function, and no line of code."""
+    frames = (traceback.extract_tb(error.__traceback__)[-1:] for error in chain)
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for found in frames for frame in found]
 
 
 def keeps_all(level: str, environment: Mapping[str, Any]) -> bool:

@@ -60,12 +60,12 @@ def _failed(logger: logging.Logger) -> None:
 
 
 def test_error_is_told_by_its_kinds_and_what_kind_of_trouble_it_is(lines: Lines) -> None:
-    """The words that are told are fixed; the message is not."""
+    """Which server it was is told, and not what was said of it."""
     logs.set_up("info")
     _failed(logging.getLogger("temporalio.activity"))
     line = lines.last
     assert line["error"] == ["ApplicationError/Unreachable", "Unreachable"]
-    assert line["trouble"] == "*what* did not answer; nothing was sent."
+    assert line["trouble"] == "the order system at http://orders cannot be reached"
     assert "Marguerite" not in lines.text and "Traceback" not in lines.text
 
 
