@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -76,9 +75,10 @@ def name_of(event: HistoryEvent) -> str:
 
 def moment_of(stamp: Timestamp) -> datetime:
     """Aware UTC; 1970 for a time that no calendar holds, which no server writes."""
-    with suppress(ValueError, OverflowError):
+    try:
         return when(stamp)
-    return datetime.fromtimestamp(0, UTC)
+    except (ValueError, OverflowError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def values(payloads: Payloads | None) -> list[JsonValue]:

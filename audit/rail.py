@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
+from approvals.settlement import USED
 from audit import events, neighbours, upkeep
 from audit.answers import Answers
 from audit.beginning import begun
-from audit.events import Reading, itself, listed, sent, told, values
+from audit.events import Reading, itself, listed, sent, values
 from audit.folding import ENDED, FOLDED, Folded, attributes_of
 from audit.known import Known
 from audit.labour import ACTIVITIES, Labour, ended_badly
@@ -79,8 +80,10 @@ class Rail:
         self._trail = Trail()
         self._labour = Labour()
         self._run: _Run | None = None
-        self._entries: list[Observation | Folded] = []
-        self._heard: dict[int, HistoryEvent] = {}
+        self._entries: list[Observation | Folded | None] = []
+        """One for each event; None for a signal until it is read."""
+        self._heard: dict[int, tuple[HistoryEvent, tuple[Mark, ...]]] = {}
+        """Signals by their place, each with what a reader of it must know."""
         self._unread: set[int] = set()
         """Places of signals of which something new may be known."""
 
@@ -112,17 +115,31 @@ class Rail:
 
     def _take(self, stored: HistoryEvent, event: HistoryEvent) -> None:
         marks = self._trail.take(stored)
+        if self._trail.sound and self._run is not None and event.event_type == _SIGNALED:
+            self._hear(event, _seen(event, marks), self._run)
+            return
         entry = self._read(stored, event)
         if not self._trail.sound and Mark.UNSOUND not in marks:
             marks = (*marks, Mark.UNSOUND)
         self._entries.append(_marked(entry, event, marks))
 
+    def _hear(self, event: HistoryEvent, marks: tuple[Mark, ...], run: _Run) -> None:
+        """Takes in a signal, which is read once all that came with it was taken in."""
+        self._heard[len(self._entries)] = (event, marks)
+        self._unread.add(len(self._entries))
+        self._entries.append(None)
+        if event.workflow_execution_signaled_event_attributes.signal_name == USED:
+            claimed = run.known.claim_in(heard_in(event))
+            if claimed is not None:
+                run.known.learn_use(event.event_id, claimed[0])
+
     def _reread(self, place: int) -> bool:
         """Reads a signal by all that is known now; whether it reads otherwise than before."""
-        event, before = self._heard.get(place + 1), self._entries[place]
-        if event is None or self._run is None or isinstance(before, Folded):
+        if place not in self._heard or self._run is None:
             return False
-        self._entries[place] = self._run.signals.observed(event).model_copy(update={"marks": before.marks})
+        event, marks = self._heard[place]
+        entry, before = self._run.signals.observed(event), self._entries[place]
+        self._entries[place] = entry.model_copy(update={"marks": marks}) if marks else entry
         return self._entries[place] != before
 
     def _read(self, stored: HistoryEvent, event: HistoryEvent) -> Observation | Folded:
@@ -134,8 +151,6 @@ class Rail:
             self._run = _Run.of(record, self._directory)
             return self._run.start
         kind = int(event.event_type)
-        if kind == _SIGNALED:
-            return self._signal(event, self._run)
         if kind == _SCHEDULED:
             return self._labour.ask(event, self._run.known)
         if kind in ACTIVITIES:
@@ -145,14 +160,6 @@ class Rail:
         if kind in FOLDED:
             return Folded(event.event_id, FOLDED[kind])
         return READINGS.get(kind, itself)(event)
-
-    def _signal(self, event: HistoryEvent, run: _Run) -> Observation:
-        self._heard[event.event_id] = event
-        self._unread.add(event.event_id - 1)
-        claimed = run.known.claim_in(heard_in(event))
-        if claimed is not None:
-            run.known.learn_use(event.event_id, claimed[0])
-        return told(event, ObservationKind.RECEIVED, event.workflow_execution_signaled_event_attributes.signal_name)
 
     def _work(self, event: HistoryEvent, run: _Run) -> Observation | Folded:
         asked = self._labour.about(event)
@@ -216,6 +223,9 @@ def _marked(entry: Observation | Folded, event: HistoryEvent, marks: tuple[Mark,
     """*entry* with what a reader must know of its event. What is marked is never folded."""
     if isinstance(entry, Folded):
         return itself(event).model_copy(update={"marks": marks}) if marks else entry
-    if sealed(event):
-        marks = (Mark.SEALED, *marks)
+    marks = _seen(event, marks)
     return entry.model_copy(update={"marks": marks}) if marks else entry
+
+
+def _seen(event: HistoryEvent, marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    return (Mark.SEALED, *marks) if sealed(event) else marks
