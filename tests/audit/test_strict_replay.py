@@ -16,6 +16,7 @@ from audit.verification.result import Result, Verdict
 from audit.verification.verify import Verifier
 from tests.audit.attacker import HISTORY, Loot, Strength
 from tests.audit.attacks import COMPLETED, MARKER, SCHEDULED, Attack, content, dropping, editing, put, within
+from tests.audit.mutations import structural
 from tests.audit.stories import STORIES, archive
 from tests.audit.verifying import RING
 from workers.connection import converter
@@ -100,3 +101,11 @@ async def test_mission_of_other_code_is_missing_evidence(ours: Verifier) -> None
     mission = text.manifest.mission.model_copy(update={"mission_type": "another"})
     data = text.holding(events).packed(Strength.SIGNED, mission=mission.model_dump())
     assert (await _replay(data, ours))[0] is Result.MISSING
+
+
+async def test_history_that_no_server_wrote_is_not_given_to_the_engine(ours: Verifier) -> None:
+    """It panics on a workflow task without an end, in a thread of its own, and the command would hang for ever."""
+    loot = Loot.of(archive("refunded"))
+    cut = next(each for each in structural(loot.events) if each.kind == "drop and renumber" and each.event == 10)
+    result, words = await _replay(loot.holding(cut.events).packed(Strength.SIGNED), ours)
+    assert (result, words[:12]) == (Result.MISSING, "not replayed")
