@@ -20,6 +20,8 @@ from pathlib import Path
 SHORTEST = 6
 """Bytes; what is shorter is found anywhere by chance."""
 ACCESS_TOKEN = "an access token"
+_SECRET = frozenset({"d", "client_secret"})
+_PUBLIC = frozenset({"x", "kid", "resource", "url"})
 _JWT = re.compile(rb"eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 
 
@@ -87,6 +89,27 @@ def forms(value: bytes) -> set[bytes]:
         once = json.dumps(words, ensure_ascii=ascii_only)[1:-1]
         found |= {once.encode(), json.dumps(once)[1:-1].encode()}
     return found
+
+
+def secrets_of(data: Path) -> dict[str, str]:
+    """The private keys, client secrets, tokens and payload keys in the data directory of a stack."""
+    found: dict[str, str] = {}
+    for path in (*data.glob("keys/*"), *data.glob("secrets/*")):
+        text = path.read_text()
+        try:
+            held = _held(json.loads(text))
+        except ValueError:
+            held = {"": text.strip()}
+        found |= {f"{path.name} {name}".strip(): value for name, value in held.items()}
+    return found
+
+
+def _held(held: object, under: str = "") -> dict[str, str]:
+    """By its place, whatever in *held* is a secret: private halves, and text too long and odd to be a name."""
+    if isinstance(held, dict):
+        return {name: text for key, value in held.items() for name, text in _held(value, str(key)).items()}
+    secret = isinstance(held, str) and (under in _SECRET or (len(held) >= 32 and under not in _PUBLIC))
+    return {under: str(held)} if secret else {}
 
 
 def _issuer(part: bytes) -> str | None:

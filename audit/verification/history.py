@@ -80,7 +80,7 @@ def check_contents(material: Material) -> list[Found]:
     """Whether every payload can be opened here. A stranger's sealed signal is what it is: the gate could not open it either."""
     if material.manifest.sealed != (key_id(material.record.raw) is not None):
         return [fails("contents", "the manifest tells otherwise than the history whether payloads are encrypted")]
-    signals = {heard.event_id for heard in material.record.signals}
+    signals = material.heard_events
     closed = sorted(material.sealed_events - signals)
     if not closed:
         strange = len(material.sealed_events & signals)

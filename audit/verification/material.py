@@ -87,6 +87,11 @@ class Material:
         return frozenset(int(event.event_id) for event in self.record.opened if sealed(event))
 
     @cached_property
+    def heard_events(self) -> frozenset[int]:
+        """Events of signals: anybody may send one that nobody can open."""
+        return frozenset(heard.event_id for heard in self.record.signals)
+
+    @cached_property
     def settlements(self) -> dict[int, Settlement]:
         """The settlements that a pinned gate signed for this run over its own trail, by event."""
         return settlements(self.record, self.trust)

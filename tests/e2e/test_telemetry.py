@@ -20,8 +20,8 @@ from temporalio.common import RetryPolicy
 
 from approvals.decision import SIGNAL
 from tests.e2e.observed import API_KEY, MODEL_WORDS, Observed, observed, sum_of
-from tests.e2e.scan import Scan, secrets_of
 from tests.e2e.spans import Told
+from tests.leaks import Leaks, Needle, secrets_of
 from workers.telemetry.scrub import SCOPES
 from workers.telemetry.sieve import HEADER
 
@@ -243,16 +243,24 @@ def test_log_lines_lead_to_mission_run_proposal_and_trace(story: Story) -> None:
     assert all(line["error"] == ["ApplicationError/UnknownPurpose"] and len(line["trace_id"]) == 32 for line in failed)
 
 
+def _leaks(story: Story, needles: dict[str, str]) -> Leaks:
+    leaks = Leaks([Needle(name, value.encode()) for name, value in needles.items()])
+    for place, data in story.stack.places().items():
+        leaks.look(place, data)
+    return leaks
+
+
+@pytest.mark.promise("G8")
 def test_nothing_of_the_case_and_no_secret_leaves(story: Story) -> None:
     """docs/threats.md G8: exports as they were sent, pages and logs, after errors and signals that quote what they must not."""
-    scan = Scan({**SENSITIVE, **secrets_of(story.stack.data)})
-    assert len(scan.wanted) > 15
-    assert scan.found(story.stack.places()) == []
+    wanted = {**SENSITIVE, **secrets_of(story.stack.data)}
+    assert len(wanted) > 15
+    assert _leaks(story, wanted).found == {}
 
 
 def test_scan_finds_what_is_there(story: Story) -> None:
     """The mission's id may leave; a scan that missed it would prove nothing."""
-    found = {place.partition(" ")[0] for _, place in Scan({"mission": MISSION}).found(story.stack.places())}
+    found = {place.partition(" ")[0] for place in _leaks(story, {"mission": MISSION}).found["mission"]}
     assert found == {"export", "log"}
 
 
