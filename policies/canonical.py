@@ -76,6 +76,8 @@ def parse(text: bytes | str) -> JsonValue:
     if len(text) > 8 * MAX_BYTES:
         raise CanonicalError("$", "is too large to read")
     try:
+        # Python would guess UTF-16 and UTF-32 too, and no other reader has to.
+        text = text if isinstance(text, str) else text.decode("utf-8")
         value: JsonValue = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise CanonicalError("$", f"is not JSON ({error})") from error

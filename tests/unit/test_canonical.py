@@ -115,3 +115,13 @@ def test_settled_is_what_the_digest_is_over() -> None:
 def test_any_strangers_text_becomes_digestible(text: str) -> None:
     """So that no refused signal stops a settlement."""
     assert canonical(readable(text))
+
+
+@pytest.mark.promise("A5")
+@pytest.mark.parametrize(
+    "text", [b'\xef\xbb\xbf{"a":1}', '{"a":1}'.encode("utf-16"), '{"a":1}'.encode("utf-32"), b'"\xed\xa0\x80"']
+)
+def test_json_that_is_not_plain_utf8_is_refused(text: bytes) -> None:
+    """docs/audit-format.md: Python guesses other encodings, and another reader reads nothing, or another thing."""
+    with pytest.raises(CanonicalError):
+        parse(text)
