@@ -57,6 +57,8 @@ class Started:
     input: JsonValue
     """None also where the input could not be read."""
     signed_start: str | None
+    legible: bool = True
+    """Whether the input is one value that could be read, or there is none. Else nobody can have signed for it."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class MissionRecord:
             continued_run_id=attributes.continued_execution_run_id,
             input=_only(attributes.input.payloads),
             signed_start=signed if isinstance(signed, str) else None,
+            legible=_legible(attributes.input.payloads),
         )
 
     @cached_property
@@ -255,6 +258,14 @@ def _completed(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
 def _only(payloads: Sequence[Payload]) -> JsonValue:
     """The one value in *payloads*; None where there is another number of them, or it cannot be read."""
     return _json(json_of(payloads[0])) if len(payloads) == 1 else None
+
+
+def _legible(payloads: Sequence[Payload]) -> bool:
+    """Whether `_only` tells what is in *payloads*: it reads nothing, and what it cannot read, as None."""
+    if len(payloads) != 1:
+        return not payloads
+    data = json_of(payloads[0])
+    return _json(data) is not None or (data is not None and data.strip() == b"null")
 
 
 def _sender(attributes: WorkflowExecutionSignaledEventAttributes) -> str | None:
