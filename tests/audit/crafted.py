@@ -261,7 +261,7 @@ def second_input(loot: Loot) -> Loot:
 def doubled_key(text: str) -> str:
     """The object with its first key twice."""
     key = next(iter(json.loads(text)))
-    return f'{{{json.dumps(key)}:0,{text[1:]}'
+    return f"{{{json.dumps(key)}:0,{text[1:]}"
 
 
 BASE = "refunded"
@@ -286,7 +286,7 @@ CRAFTED: dict[str, Craft] = {
     "a key twice in a read": retold(doubled_key, done("read")),
     "a key twice in the request of a read": retold(doubled_key, lambda events: [4]),
     "1.0 for 1 in a settlement": retold(lambda text: text.replace('"item":0', '"item":0.0'), done("settle")),
-    "1.0 for 1 in a proposal": retold(lambda text: text.replace('4200', '4200.0'), done("propose")),
+    "1.0 for 1 in a proposal": retold(lambda text: text.replace("4200", "4200.0"), done("propose")),
     "1e0 for 1 in a claim": retold(lambda text: text.replace('"item":0', '"item":0e0'), said("used")),
     "true for 1 in a settlement": retold(lambda text: text.replace('"item":0', '"item":false'), done("settle")),
     "spaces in a settlement": retold(lambda text: json.dumps(json.loads(text), indent=1), done("settle")),
@@ -294,19 +294,29 @@ CRAFTED: dict[str, Craft] = {
     "a byte order mark": retold(lambda text: "\ufeff" + text, done("settle")),
     "trailing data": retold(lambda text: text + " {}", done("settle")),
     "a settlement that says more": retold(lambda text: '{"more":1,' + text[1:], done("settle")),
-    "a settlement of another kind word": retold(lambda text: text.replace('"kind":"settlement"', '"kind":"receipt"'), done("settle")),
+    "a settlement of another kind word": retold(
+        lambda text: text.replace('"kind":"settlement"', '"kind":"receipt"'), done("settle")
+    ),
     "a settlement of no kind": retold(lambda text: text.replace('"kind":"settlement"', '"kind":"x"'), done("settle")),
     "another digest beside the body": retold(lambda text: text.replace('"digest":"', '"digest":"0', 1), done("propose")),
     "escapes for letters": retold(lambda text: text.replace("settlement", "s\\u0065ttlement", 1), done("settle")),
     "text outside NFC in a read": retold(lambda text: text.replace('"result":{', '"result":{"e\u0301":1,', 1), done("read")),
     "a lone surrogate in a read": retold(lambda text: text.replace('"result":{', '"result":{"\\ud800":1,', 1), done("read")),
-    "an integer beyond 2^53 in a read": retold(lambda text: text.replace('"result":{', '"result":{"x":9007199254740993,', 1), done("read")),
+    "an integer beyond 2^53 in a read": retold(
+        lambda text: text.replace('"result":{', '"result":{"x":9007199254740993,', 1), done("read")
+    ),
     "infinity in a read": retold(lambda text: text.replace('"result":{', '"result":{"x":1e999,', 1), done("read")),
     "NaN in a read": retold(lambda text: text.replace('"result":{', '"result":{"x":NaN,', 1), done("read")),
-    "depth in a read": retold(lambda text: text.replace('"result":{', '"result":{"x":' + "[" * 40 + "]" * 40 + ",", 1), done("read")),
+    "depth in a read": retold(
+        lambda text: text.replace('"result":{', '"result":{"x":' + "[" * 40 + "]" * 40 + ",", 1), done("read")
+    ),
     "an endless depth in a read": retold(lambda text: "[" * 100_000, done("read")),
-    "a proposal as the answer to settle": answered("settle", lambda loot, events: text_of(events[answers(events, "propose")[0]])),
-    "a settlement as the answer to propose": answered("propose", lambda loot, events: text_of(events[answers(events, "settle")[0]])),
+    "a proposal as the answer to settle": answered(
+        "settle", lambda loot, events: text_of(events[answers(events, "propose")[0]])
+    ),
+    "a settlement as the answer to propose": answered(
+        "propose", lambda loot, events: text_of(events[answers(events, "settle")[0]])
+    ),
     "the signed proposal once more": answered("propose", lambda loot, events: text_of(events[answers(events, "propose")[0]])),
     "the settlement once more": answered("settle", lambda loot, events: text_of(events[answers(events, "settle")[0]])),
     "a claim as the answer to settle": answered("settle", lambda loot, events: text_of(events[signals(events, "used")[0]])),
@@ -314,7 +324,7 @@ CRAFTED: dict[str, Craft] = {
     "the settlement of another run": answered("settle", lambda loot, events: of_other("denied-late", done("settle"))),
     "the proposal of another run": answered("propose", lambda loot, events: of_other("denied-late", done("propose"))),
     "the refusal of another run": answered("propose", lambda loot, events: of_other("forbidden", done("propose"))),
-    "the read of another run": answered("read", lambda loot, events: of_other("denied-late", done("read"))),
+    "the read of another run": answered("read", lambda loot, events: of_other("not-due", done("read"))),
     "a denied run's settlement": answered("settle", lambda loot, events: of_other("denied", done("settle"))),
     "the claim announced twice": again(said("used")),
     "the decision sent twice": again(said("decide")),
@@ -323,7 +333,9 @@ CRAFTED: dict[str, Craft] = {
     "a claim as a decision": inserted(lambda loot, events: signal("decide", text_of(events[signals(events, "used")[0]]))),
     "two values in a signal": inserted(lambda loot, events: signal("decide", "1", "2")),
     "no value in a signal": inserted(lambda loot, events: signal("decide")),
-    "a settlement as an announcement": inserted(lambda loot, events: signal("used", text_of(events[answers(events, "settle")[0]]))),
+    "a settlement as an announcement": inserted(
+        lambda loot, events: signal("used", text_of(events[answers(events, "settle")[0]]))
+    ),
     "an announcement without a body": inserted(lambda loot, events: signal("used", '{"body":{"proposal":"x"},"jws":3}')),
     "the receipt of another run in the use": in_use(lambda loot: receipt("denied-late")),
     "the receipt twice in the use": in_use(lambda loot: receipt(BASE)),
@@ -346,7 +358,9 @@ CRAFTED: dict[str, Craft] = {
     "a manifest with a word more": raw("manifest.json", lambda content: content.replace(b'"sealed":', b'"seal":1,"sealed":')),
     "a history that is no JSON": raw("history.json", lambda content: content[:-1]),
     "a history with trailing data": raw("history.json", lambda content: content + b" 1"),
-    "a history with a key twice": raw("history.json", lambda content: content.replace(b'{"events"', b'{"events":[],"events"', 1)),
+    "a history with a key twice": raw(
+        "history.json", lambda content: content.replace(b'{"events"', b'{"events":[],"events"', 1)
+    ),
     "a history with a field more": raw("history.json", lambda content: content.replace(b'{"events"', b'{"more":1,"events"', 1)),
     "a history of lists": raw("history.json", lambda content: b"[[]]"),
     "a history with spaces": raw("history.json", lambda content: json.dumps(json.loads(content), indent=1).encode()),

@@ -55,13 +55,13 @@ def _votes(archive: Archive, body: Body, judged: Judgement, exactly: bool) -> It
             yield FAILS, "the gate judged what the history does not hold", told["event_id"]
         elif worth != found.worth:
             eased = worth[3] and not found.counts
-            unsure = not exactly and (not eased or told["event_id"] in strangers(archive, body["proposal"]))
+            unsure = not exactly and (not eased or {1, told["event_id"]} & strangers(archive, body["proposal"]))
             yield MISSING if unsure else FAILS, f"judged {found.worth}, not {worth}", told["event_id"]
 
 
 def strangers(archive: Archive, proposal: str) -> set[int]:
-    """Decisions about *proposal* under keys that are not pinned."""
-    found = set()
+    """Decisions about *proposal* under keys that are not pinned; the start too."""
+    found = {1} if archive.pinned(archive.signed_start, archive.trust.holder) is False else set()
     for signal in archive.run.signals:
         try:
             said = decision(signal)
