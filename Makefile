@@ -6,13 +6,14 @@ READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test unit bench lock wheel clean
+.PHONY: help setup demo check test unit fuzz bench lock wheel clean
 
 help:
 	@echo "make demo    set up, run the refund mission from case to receipt, try three attacks"
 	@echo "make test    set up, run the checks and all tests"
 	@echo "make check   ruff, mypy strict, import-linter"
 	@echo "make unit    the pure tests only"
+	@echo "make fuzz    every mutation of every recorded mission against the verifier (half an hour)"
 	@echo "make bench   measure what the README states"
 	@echo "make lock    resolve and hash the dependencies again (needs uv)"
 	@echo "make wheel   build the wheel into dist/"
@@ -49,6 +50,9 @@ test: check
 
 unit: $(READY)
 	@$(BIN)/python -m pytest tests/unit tests/architecture
+
+fuzz: $(READY)
+	@$(BIN)/python -m tests.audit.fuzz
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.run

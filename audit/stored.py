@@ -31,7 +31,7 @@ def from_json(data: bytes, what: str) -> list[HistoryEvent]:
     try:
         found: History = json_format.Parse(data, History())
     except (json_format.Error, UnicodeDecodeError, RecursionError, ValueError) as error:
-        words = f"`{what}` is not a history this version can read ({str(error)[:200]}); if it is a newer one, update sayso"
+        words = f"`{what}` is not a history this version can read; if it is a newer one, update sayso ({str(error)[:150]})"
         raise ArchiveError(words) from error
     for event in found.events:
         strange = _strange(event)

@@ -22,6 +22,7 @@ from audit.proven import proposed, settlements
 from audit.record import MissionRecord
 from audit.stored import from_json
 from audit.verification import sequence
+from audit.verification.result import Found, fails, missing
 from policies.bundle import Bundle
 from policies.canonical import Digest, parse
 from policies.directory import Directory
@@ -85,6 +86,12 @@ class Material:
     def announcements(self) -> dict[tuple[Digest, int], Announcement]:
         """By proposal and item, the first announcement of a pinned gate that its use is taken."""
         return announcements(self.record, self.trust)
+
+    def nameless(self, check: str, what: str) -> Found:
+        """That *what* is in the archive and nothing in the history names it; of a sealed history that cannot be told."""
+        if self.sealed_events:
+            return missing(check, f"whether the history names {what} is sealed")
+        return fails(check, f"{what} is in the archive, and nothing names it")
 
     def law(self, bundle: Digest) -> Law | str:
         """What a gate with *bundle* judged by, with the verifier's own directory; else why there is no such law here."""

@@ -23,11 +23,21 @@ _ENDS = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
     EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED,
 }
+_TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+_AFTER_A_START = {
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+}
+"""While a workflow task runs, the server keeps everything else back."""
+_AFTER_A_TASK = {EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED}
 
 
 def trouble(events: Sequence[HistoryEvent]) -> Trouble | None:
     """Why *events*, settled, are no history of one run; None where they are."""
-    waiting = set[int]()
+    waiting, before = set[int](), EventType.EVENT_TYPE_UNSPECIFIED
     for number, event in enumerate(events, start=1):
         kind = event.event_type
         wrong = _form(event, number)
@@ -35,6 +45,9 @@ def trouble(events: Sequence[HistoryEvent]) -> Trouble | None:
             wrong = wrong or "is a start in another place than the first, or the first is none"
         if kind in CLOSING and number < len(events):
             wrong = wrong or "ends the run, and more comes after it"
+        if (before == _TASK_STARTED and kind not in _AFTER_A_START) or (kind in _AFTER_A_TASK and before != _TASK_STARTED):
+            wrong = wrong or "came while a workflow task ran, or ends one that did not run"
+        before = kind
         if kind == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
             waiting.add(number)
         elif kind in _ENDS:

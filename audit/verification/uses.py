@@ -56,8 +56,8 @@ def check_uses(material: Material) -> list[Found]:
             found.append(missing("uses", f"the workflow `{_name(key)}` is sealed", announcement.event_id))
     named = set(use_keys(material.record))
     for key, use in material.uses.items():
-        if key not in named and not material.sealed_events:
-            found.append(fails("uses", f"the workflow `{_name(key)}` is in the archive, and nothing names it"))
+        if key not in named:
+            found.append(material.nameless("uses", f"the workflow `{_name(key)}`"))
         elif use.trouble is not None:
             found.append(fails("uses", f"of the workflow `{_name(key)}`, {use.trouble}"))
     found += _unannounced(material)

@@ -43,13 +43,15 @@ class Tally:
 async def fuzzed(name: str, mutants: Iterable[Mutant], strength: Strength, using: Verifier, tally: Tally) -> None:
     """Hands each of *mutants* of story *name* to the verifier, as an attacker of *strength* would."""
     loot = Loot.of(archive(name))
-    material = await _material(loot, using.trust)
+    material, events = await _material(loot, using.trust), loot.events
     through, signed = covered(material), signed_words(material)
     for mutant in mutants:
+        if mutant.events == events:
+            continue
         verification = await using.verify(loot.holding(mutant.events).packed(strength))
         tally.tried += 1
         tally.verdicts[verification.verdict] += 1
-        if verification.verdict is not Verdict.VERIFIED or _same(mutant, loot.events, strength):
+        if verification.verdict is not Verdict.VERIFIED or _same(mutant, events, strength):
             continue
         known = class_of(mutant, through, signed) if strength is Strength.SIGNED else None
         if known is None:

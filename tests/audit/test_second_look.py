@@ -17,7 +17,7 @@ async def test_encrypted_archive_without_its_keys_is_incomplete_and_no_forgery(t
     """§9: what names a bundle or a use is sealed then, and nobody is accused of having added it."""
     verification = await verifier(trust, None, None).verify(archive("encrypted"))
     assert verification.verdict == "INCOMPLETE"
-    assert {"contents", "start", "witnesses", "answers", "rail"} == doubts(verification)
+    assert {"contents", "start", "witnesses", "answers", "policies", "uses", "rail"} == doubts(verification)
 
 
 @pytest.mark.promise("G6")
