@@ -23,8 +23,8 @@ def policies(archive: Archive) -> Iterator[Trouble]:
         if archive.bundle(name) is None:
             yield MISSING, f"bundle `{name[:12]}` is not in the archive", None
     there = {name.split("/")[1] for name in archive.files if name.startswith("policies/")}
-    for name in there - archive.named()[0] if not _shut(archive) else ():
-        yield FAILS, f"nothing names bundle `{name[:12]}`", None
+    for name in there - archive.named()[0]:
+        yield MISSING if _shut(archive) else FAILS, f"nothing names bundle `{name[:12]}`", None
 
 
 def _shut(archive: Archive) -> bool:
@@ -83,8 +83,8 @@ def uses(archive: Archive) -> Iterator[Trouble]:
             yield FAILS, "its head is of another history", event
         if use is None or any(each.sealed for each in use.events):
             yield MISSING, "the use is not in the archive, or sealed", event
-    for key in archive.used.keys() - archive.named()[1] if not _shut(archive) else ():
-        yield FAILS, f"nothing names the use `{key[:12]}`", None
+    for key in archive.used.keys() - archive.named()[1]:
+        yield MISSING if _shut(archive) else FAILS, f"nothing names the use `{key[:12]}`", None
     for event, body in archive.settled:
         used = body["proposal"], body["item"]
         if body["kind"] == "unknown" and archive.announced.get(used, (event,))[0] >= event:

@@ -22,6 +22,11 @@ from tests.audit.independent.strict import Unknown, Unreadable, need, parse
 KEPT_OUT = ("task_id", "version", "worker_may_ignore")
 ENDS = ("COMPLETED", "FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
 ANSWERS = tuple(f"ACTIVITY_TASK_{end}" for end in ENDS[:4])
+AFTER = (
+    *(f"WORKFLOW_TASK_{end}" for end in ("COMPLETED", "FAILED", "TIMED_OUT")),
+    *(f"WORKFLOW_EXECUTION_{end}" for end in ("TERMINATED", "TIMED_OUT")),
+)
+"""What may come after a workflow task began; the first two come nowhere else."""
 TAIL = ("WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED")
 KINDS = ("proposal", "refusal", "settlement", "claim", "receipt")
 SEALED = object()
@@ -169,6 +174,9 @@ def _in_order(events: list[Event]) -> None:
     for event in events:
         need((event.type == "WORKFLOW_EXECUTION_STARTED") == (event.id == 1), f"event {event.id} is a start, or should be")
         need(not ended(event) or event is events[-1], f"event {event.id} is no last one")
+        before = events[event.id - 2].type if event.id > 1 else ""
+        running = before == "WORKFLOW_TASK_STARTED"
+        need(event.type in AFTER if running else event.type not in AFTER[:2], f"event {event.id} is in no task's order")
         if event.type == "ACTIVITY_TASK_SCHEDULED":
             asked.add(event.id)
         elif event.type in ANSWERS:
