@@ -46,7 +46,7 @@ def _doubt(said: Mapping[str, JsonValue], known: Known, owner: str | None) -> st
     digest = said.get(attributes.PROPOSAL)
     proposal = known.named(Digest(digest)) if isinstance(digest, str) else None
     if proposal is None:
-        return "it names no proposal that is proven to be the gate's"
+        return "it names no proposal that is proven here to be the gate's"
     if digest not in known.waiting:
         return "it names a proposal that has ended"
     return _misquoted(said, proposal, owner)
