@@ -207,7 +207,7 @@ def _null_start(bench: Bench, *inputs: bytes) -> None:
 @pytest.mark.promise("C7")
 @pytest.mark.parametrize("inputs", [(b'{"case_id": "A"}', b"1"), (b'{"case_id": "A", "case_id": "B"}',), (b"{",)])
 def test_signature_for_no_input_is_none_for_input_that_cannot_be_read(kit: Kit, inputs: tuple[bytes, ...]) -> None:
-    """docs/audit-format.md §6: what cannot be read was digested as null, and then whoever signed for null had signed for anything."""
+    """docs/audit-format.md §6: unreadable input was digested as null, and whoever signed for null had signed for anything."""
     bench = Bench(kit)
     _null_start(bench, *inputs)
     assert principals_of(bench.mission.record(), bench.law.directory)[0].owner is None
