@@ -94,7 +94,8 @@ def test_demo_stays_on_its_own_stack_whatever_the_shell_points_at(tmp_path: Path
     ours = {name: str(tmp_path / "none") for name in ("SAYSO_POLICIES", "SAYSO_KEY", "SAYSO_DATA")}
     done = sayso("demo", HOME=str(tmp_path), TEMPORAL_NAMESPACE="prod", TEMPORAL_API_KEY="secret", **elsewhere, **ours)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Done; everything that was started is stopped" in done.stdout
+    _, _, proof = done.stdout.partition("Everything is stopped")
+    assert "\nVERIFIED  refund-CASE-1001" in proof and "replay      holds" in proof
 
 
 def test_killed_process_is_known_dead_and_works_after_restart(stack: Stack) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.audit.independent import saying
 from tests.audit.independent.container import sha256
-from tests.audit.independent.history import KINDS, SEALED, Run, data_of, only, read, signed_form, unseal, value_of
+from tests.audit.independent.history import KINDS, Run, read, signed_form
+from tests.audit.independent.payloads import SEALED, data_of, only, unseal, value_of
 from tests.audit.independent.saying import Body, actions, evidence, key_of, opened
 from tests.audit.independent.strict import Trust, Unreadable, digest, need, token
 

@@ -9,7 +9,8 @@ from typing import Any
 from tests.audit.independent import saying
 from tests.audit.independent.archive import FAILS, MISSING, Archive, Trouble
 from tests.audit.independent.container import OUTSIDE, sha256
-from tests.audit.independent.history import SEALED, Done, ended, signed_form
+from tests.audit.independent.history import Done, ended, signed_form
+from tests.audit.independent.payloads import SEALED
 from tests.audit.independent.saying import evidence, when
 from tests.audit.independent.strict import Unreadable, digest, parse, token
 

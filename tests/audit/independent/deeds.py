@@ -85,10 +85,11 @@ def uses(archive: Archive) -> Iterator[Trouble]:
             yield MISSING, "the use is not in the archive, or sealed", event
     for key in archive.used.keys() - archive.named()[1]:
         yield MISSING if _shut(archive) else FAILS, f"nothing names the use `{key[:12]}`", None
-    for event, body in archive.settled:
-        used = body["proposal"], body["item"]
-        if body["kind"] == "unknown" and archive.announced.get(used, (event,))[0] >= event:
-            yield never(archive, used, event)
+    for settled, body in archive.settled:
+        told = body["proposal"], body["item"]
+        announced = archive.announced.get(told)
+        if body["kind"] == "unknown" and (announced is None or announced[0] >= settled):
+            yield never(archive, told, settled)
 
 
 def never(archive: Archive, item: Item, event: int | None) -> Trouble:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf import json_format
-from google.protobuf.message import DecodeError, Message
-from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import History, HistoryEvent
 
-from tests.audit.independent.strict import Unknown, Unreadable, need, parse
+from tests.audit.independent.payloads import ENCRYPTED, Ring, data_of, only, open_payload, payloads_of, strange
+from tests.audit.independent.strict import Unknown, need
 
 KEPT_OUT = ("task_id", "version", "worker_may_ignore")
 ENDS = ("COMPLETED", "FAILED", "TIMED_OUT", "CANCELED", "TERMINATED", "CONTINUED_AS_NEW")
@@ -29,9 +26,6 @@ AFTER = (
 """What may come after a workflow task began; the first two come nowhere else."""
 TAIL = ("WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED")
 KINDS = ("proposal", "refusal", "settlement", "claim", "receipt")
-SEALED = object()
-"""In the place of a value that cannot be opened, or is not JSON."""
-Ring = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,7 @@ def read(data: bytes, ring: Ring, settle: bool) -> Run:
         raw = list(json_format.Parse(data, History()).events)
     except (json_format.Error, RecursionError, ValueError) as error:
         raise Unknown(f"is no history that can be read here: {error}") from error
-    if any(map(_strange, raw)):
+    if any(map(strange, raw)):
         raise Unknown("has a value that is not known here")
     events: list[Event] = []
     link = hashlib.sha256(b"sayso:evidence:v1\n").digest()
@@ -157,8 +151,8 @@ def read(data: bytes, ring: Ring, settle: bool) -> Run:
         for name in KEPT_OUT:
             event.ClearField(name)  # type: ignore[arg-type]
         link = hashlib.sha256(link + hashlib.sha256(event.SerializeToString(deterministic=True)).digest()).digest()
-        locked = [payload for payload in _payloads(event) if payload.metadata.get("encoding") == b"binary/encrypted"]
-        shut = sum([_open(payload, ring) for payload in locked]) > 0
+        locked = [payload for payload in payloads_of(event) if payload.metadata.get("encoding") == ENCRYPTED]
+        shut = sum([open_payload(payload, ring) for payload in locked]) > 0
         principal = f"{event.principal.type}:{event.principal.name}" if event.HasField("principal") else None
         says = getattr(event, str(event.WhichOneof("attributes")))
         events.append(
@@ -190,80 +184,7 @@ def ended(event: Event) -> bool:
     return event.type.removeprefix("WORKFLOW_EXECUTION_") in ENDS
 
 
-def _strange(message: Message) -> bool:
-    """Whether some enumeration has a value without a name."""
-    for field, value in message.ListFields():
-        values = value if field.is_repeated else (value,)
-        if field.enum_type is not None and any(each not in field.enum_type.values_by_number for each in values):
-            return True
-        if field.message_type is not None and any(map(_strange, _below(field, value))):
-            return True
-    return False
-
-
-def _below(field: Any, value: Any) -> Any:
-    if not field.message_type.GetOptions().map_entry:
-        return value if field.is_repeated else (value,)
-    return value.values() if field.message_type.fields_by_name["value"].message_type else ()
-
-
 def _type(event: HistoryEvent) -> str:
     name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
     need(event.WhichOneof("attributes") == f"{name.lower()}_event_attributes", f"event {event.event_id} is of two types")
     return name
-
-
-def _payloads(message: Message) -> Iterator[Payload]:
-    for field, value in message.ListFields():
-        if field.message_type is None or field.name == "search_attributes":
-            continue
-        for each in _below(field, value):
-            yield from (each,) if isinstance(each, Payload) else _payloads(each)
-
-
-def _open(payload: Payload, ring: Ring) -> bool:
-    """Opens it in place; whether it stays sealed."""
-    try:
-        payload.CopyFrom(Payload.FromString(decrypt(payload, ring, "sayso:payload:v1\n{}")))
-    except (Unreadable, DecodeError):
-        return True
-    return payload.metadata.get("encoding") == b"binary/encrypted"
-
-
-def decrypt(payload: Payload, ring: Ring, bound: str) -> bytes:
-    """The plaintext of section 9."""
-    name = payload.metadata.get("encryption-key-id", b"").decode("utf-8", "replace")
-    need(name in ring and payload.metadata.get("encoding") == b"binary/encrypted" and len(payload.data) >= 28, "is sealed")
-    try:
-        return AESGCM(ring[name]).decrypt(payload.data[:12], payload.data[12:], bound.format(name).encode())
-    except InvalidTag as error:
-        raise Unreadable("was changed, or is of another key") from error
-
-
-def unseal(data: bytes, ring: Ring, name: str) -> bytes:
-    """A sealed member."""
-    try:
-        return decrypt(Payload.FromString(data), ring, "sayso:archive:v1\n{}\n" + name)
-    except DecodeError as error:
-        raise Unreadable("is no payload") from error
-
-
-def data_of(payload: Payload) -> bytes | None:
-    """The JSON in a payload."""
-    encoding = payload.metadata.get("encoding")
-    if encoding == b"binary/null":
-        return b"null"
-    return payload.data if encoding in (b"json/plain", b"json/protobuf") else None
-
-
-def value_of(data: bytes | None) -> Any:
-    """As JSON, or SEALED."""
-    try:
-        return SEALED if data is None else parse(data)
-    except Unreadable:
-        return SEALED
-
-
-def only(payloads: Any) -> Any:
-    """The one value; SEALED where there is not exactly one."""
-    return value_of(data_of(payloads[0])) if len(payloads) == 1 else SEALED

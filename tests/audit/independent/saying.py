@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.audit.independent.history import SEALED, Run, Signal, only, signed_form, value_of
+from tests.audit.independent.history import Run, Signal, signed_form
+from tests.audit.independent.payloads import SEALED, only, value_of
 from tests.audit.independent.strict import Token, Trust, Unreadable, canonical, digest, get, need, parse, token
 
 Body = dict[str, Any]

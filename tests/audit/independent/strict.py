@@ -165,8 +165,8 @@ class Trust:
 
     def principals(self, who: str) -> list[str]:
         """The Temporal principals that are a person."""
-        oidc, each = self.raw.get("oidc"), self.people[who]
-        oidc = oidc and _known(oidc, "issuer principal_type")
+        named, each = self.raw.get("oidc"), self.people[who]
+        oidc = {} if named is None else _known(named, "issuer principal_type")
         need(not oidc or (oidc["issuer"] and ":" not in oidc["principal_type"]), "oidc")
         need(oidc or not each.get("subjects"), "subjects without `oidc`")
         subjects = [f"{(oidc or {}).get('principal_type')}:{name}" for name in each.get("subjects", [])]
