@@ -40,6 +40,8 @@ class Started:
     input: JsonValue
     """None also where the input could not be read."""
     signed_start: str | None
+    legible: bool = True
+    """Whether the input is one value that could be read, or there is none. Else nobody can have signed for it."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,14 @@ def withdraws(scheduled: HistoryEvent) -> str | None:
 def only_value(payloads: Sequence[Payload]) -> JsonValue:
     """The one value in *payloads*; None where there is another number of them, or it cannot be read."""
     return value_of(json_of(payloads[0])) if len(payloads) == 1 else None
+
+
+def legible(payloads: Sequence[Payload]) -> bool:
+    """Whether `only_value` tells what is in *payloads*: it reads nothing, and what it cannot read, as None."""
+    if len(payloads) != 1:
+        return not payloads
+    data = json_of(payloads[0])
+    return value_of(data) is not None or (data is not None and data.strip() == b"null")
 
 
 def _sender(attributes: WorkflowExecutionSignaledEventAttributes) -> str | None:

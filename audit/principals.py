@@ -22,6 +22,9 @@ def acting_for(started: Started, directory: Directory) -> tuple[Principals, str 
     scope = scope_of(started.input)
     if started.signed_start is None:
         return Principals(scope=scope), "the start was not signed"
+    if not started.legible:
+        # It would be digested as null, and whoever signed for no input would have signed for any.
+        return Principals(scope=scope), "the mission's input is not one value that can be read"
     try:
         expected = start.Start(
             namespace=started.mission.namespace,

@@ -21,7 +21,7 @@ from audit.errors import NotAMissionError
 from audit.parts import Completed as Completed
 from audit.parts import Entry as Entry
 from audit.parts import Started as Started
-from audit.parts import answer_in, completed_in, heard_in, only_value, value_of, withdraws
+from audit.parts import answer_in, completed_in, heard_in, legible, only_value, value_of, withdraws
 from audit.parts import when as when
 from audit.payloads import json_of
 from policies.action import MissionRef
@@ -91,6 +91,7 @@ class MissionRecord:
             continued_run_id=attributes.continued_execution_run_id,
             input=only_value(attributes.input.payloads),
             signed_start=signed if isinstance(signed, str) else None,
+            legible=legible(attributes.input.payloads),
         )
 
     @cached_property

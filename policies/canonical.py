@@ -80,9 +80,8 @@ def parse(text: bytes | str) -> JsonValue:
     if len(text) > 8 * MAX_BYTES:
         raise CanonicalError("$", "is too large to read")
     try:
-        # As `json.loads` does it, which makes a new decoder each time it is given hooks.
-        decoded = text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
-        value: JsonValue = _READER.decode(decoded)
+        # Python would guess UTF-16 and UTF-32 too, and no other reader has to. `json.loads` would make a decoder each time.
+        value: JsonValue = _READER.decode(text if isinstance(text, str) else text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise CanonicalError("$", f"is not JSON ({error})") from error
     return value

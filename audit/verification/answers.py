@@ -151,7 +151,7 @@ def _unwitnessed(done: Completed, material: Material) -> Found:
         kid = take_apart(signature).kid
     except SignatureError as error:
         return fails("witnesses", f"the signature under the result of `{done.activity}` {error}", done.event_id)
-    if material.trust.holder(kid) is None:
+    if kid and material.trust.holder(kid) is None:
         words = f"the result of `{done.activity}` is signed by `{kid}`, which is not a service you pin"
         return missing("witnesses", words, done.event_id)
     if material.repeats and witness_of(done, replace(material.record, run_id=material.repeats), material.trust) is not None:

@@ -37,7 +37,9 @@ def check_checkpoint(manifest: Manifest, members: Mapping[str, bytes], trust: Di
         return [fails("checkpoint", f"the checkpoint is none: it {error}")]
     known = exporter(trust, kid)
     if known is None:
-        return [missing("checkpoint", f"the checkpoint is signed by `{kid}`, which is not an exporter you pin")]
+        return [
+            (missing if kid else fails)("checkpoint", f"the checkpoint is signed by `{kid}`, which is not an exporter you pin")
+        ]
     who, key = known
     if key.revoked:
         return [fails("checkpoint", f"the checkpoint is signed with key `{kid}`, which you pin as revoked")]

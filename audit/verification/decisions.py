@@ -102,7 +102,7 @@ def stranger(text: str | None, material: Material) -> str | None:
         kid = take_apart(text).kid if text is not None else None
     except SignatureError:
         return None
-    return kid if kid is not None and material.trust.holder(kid) is None else None
+    return kid if kid and material.trust.holder(kid) is None else None
 
 
 def admits(judgement: Judgement) -> str | None:

@@ -71,7 +71,7 @@ def check_start(material: Material) -> list[Found]:
         kid = take_apart(signed).kid
     except SignatureError:
         return [fails("start", f"the owner is not proven: {trouble}", 1)]
-    if material.trust.holder(kid) is None:
+    if kid and material.trust.holder(kid) is None:
         return [missing("start", f"the start is signed by `{kid}`, which is nobody's key among those you pin", 1)]
     return [fails("start", f"the owner is not proven: {trouble}", 1)]
 

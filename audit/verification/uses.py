@@ -130,17 +130,14 @@ def _papers(material: Material, troubles: list[Found]) -> Iterator[Paper]:
                 troubles.append(fails("receipts", "the receipt in this settlement is of another action", event))
             item = (settlement.proposal, settlement.item)
             yield Paper(receipt, settlement.receipt.digest, item, event, settlement)
-    keys = {use_key(name, item): (name, item) for name, each in material.proposals.items() for item in _items(each.proposal)}
-    for key, use in material.uses.items():
+    items = {(name, item) for name, each in material.proposals.items() for item in range(len(each.proposal.actions))}
+    for use in material.uses.values():
         for signed in use.receipts:
-            # Anyone may signal a use: what no gate signed there is nobody's receipt, and proves nothing.
+            # Anyone may signal a use: what no gate signed there is nobody's receipt, and proves nothing. What a gate signed is
+            # the receipt of what it names, wherever somebody put it; of another run, it says nothing about this one.
             receipt = _receipt(signed, material, None, [])
-            if receipt is not None and key in keys:
-                yield Paper(receipt, signed.digest, keys[key], None, None)
-
-
-def _items(proposal: Proposal) -> range:
-    return range(len(proposal.actions))
+            if receipt is not None and (receipt.proposal, receipt.item) in items:
+                yield Paper(receipt, signed.digest, (receipt.proposal, receipt.item), None, None)
 
 
 def _receipt(signed: Signed, material: Material, event: int | None, troubles: list[Found]) -> Receipt | None:

@@ -9,9 +9,11 @@ import pytest
 
 from approvals import checks, start, tally
 from approvals.jws import Signer
+from audit.principals import principals_of
 from policies.requirement import Rule
 from tests.conftest import Without
 from tests.fakes.bench import LARGE, Bench
+from tests.fakes.history import json_payload
 from tests.fakes.kit import Kit, regrouped, revoked
 
 
@@ -192,3 +194,29 @@ async def test_owner_whose_key_is_revoked_while_the_proposal_waits_stops_it(benc
     bench.directories.now = revoked(bench.directories.now, "olga")
     settlement = await bench.settle()
     assert (settlement.kind, bench.paid) == ("not_sent", [])
+
+
+def _null_start(bench: Bench, *inputs: bytes) -> None:
+    """A mission of Olga's, who signed for no input, that somebody began with *inputs*."""
+    bench.started(input=start.input_digest(None))
+    attributes = bench.mission.events[0].workflow_execution_started_event_attributes
+    del attributes.input.payloads[:]
+    attributes.input.payloads.extend(json_payload(each) for each in inputs)
+
+
+@pytest.mark.promise("C7")
+@pytest.mark.parametrize("inputs", [(b'{"case_id": "A"}', b"1"), (b'{"case_id": "A", "case_id": "B"}',), (b"{",)])
+def test_signature_for_no_input_is_none_for_input_that_cannot_be_read(kit: Kit, inputs: tuple[bytes, ...]) -> None:
+    """docs/audit-format.md §6: what cannot be read is not null, or whoever signed for null had signed for anything."""
+    bench = Bench(kit)
+    _null_start(bench, *inputs)
+    assert principals_of(bench.mission.record(), bench.law.directory)[0].owner is None
+
+
+@pytest.mark.control("C7")
+@pytest.mark.parametrize("inputs", [(), (b"null",)])
+def test_signature_for_no_input_proves_the_owner_where_there_is_none(kit: Kit, inputs: tuple[bytes, ...]) -> None:
+    """The control: the same start, with what was signed."""
+    bench = Bench(kit)
+    _null_start(bench, *inputs)
+    assert principals_of(bench.mission.record(), bench.law.directory)[0].owner == "olga"

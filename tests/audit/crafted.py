@@ -324,7 +324,7 @@ CRAFTED: dict[str, Craft] = {
     "the settlement of another run": answered("settle", lambda loot, events: of_other("denied-late", done("settle"))),
     "the proposal of another run": answered("propose", lambda loot, events: of_other("denied-late", done("propose"))),
     "the refusal of another run": answered("propose", lambda loot, events: of_other("forbidden", done("propose"))),
-    "the read of another run": answered("read", lambda loot, events: of_other("denied-late", done("read"))),
+    "the read of another run": answered("read", lambda loot, events: of_other("not-due", done("read"))),
     "a denied run's settlement": answered("settle", lambda loot, events: of_other("denied", done("settle"))),
     "the claim announced twice": again(said("used")),
     "the decision sent twice": again(said("decide")),

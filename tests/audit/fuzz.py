@@ -22,7 +22,7 @@ from audit.verification.verify import Verifier
 from policies.directory import Directory
 from policies.load import load_trust
 from tests.audit.attacker import Event, Loot, Strength, same
-from tests.audit.declared import Class, class_of, covered, signed_words
+from tests.audit.declared import Class, class_of
 from tests.audit.mutations import Mutant, edits, structural
 from tests.audit.stories import STORIES, TRUST, archive
 from tests.audit.verifying import RING, verifier
@@ -44,7 +44,6 @@ async def fuzzed(name: str, mutants: Iterable[Mutant], strength: Strength, using
     """Hands each of *mutants* of story *name* to the verifier, as an attacker of *strength* would."""
     loot = Loot.of(archive(name))
     material, events = await _material(loot, using.trust), loot.events
-    through, signed = covered(material), signed_words(material)
     for mutant in mutants:
         if mutant.events == events:
             continue
@@ -53,7 +52,7 @@ async def fuzzed(name: str, mutants: Iterable[Mutant], strength: Strength, using
         tally.verdicts[verification.verdict] += 1
         if verification.verdict is not Verdict.VERIFIED or _same(mutant, events, strength):
             continue
-        known = class_of(mutant, through, signed) if strength is Strength.SIGNED else None
+        known = class_of(mutant, material) if strength is Strength.SIGNED else None
         if known is None:
             tally.holes.append(f"{name}: {mutant.name} ({strength})")
         else:

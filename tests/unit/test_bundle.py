@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from policies.bundle import Bundle
+from policies.directory import Directory
 from policies.errors import BundleError
 from policies.load import load, load_directory
 from tests.fakes.kit import Edit, Kit, edit_yaml, in_file
@@ -238,3 +239,11 @@ def test_drift_is_told_from_what_was_pinned(kit: Kit) -> None:
     assert not bundle.drift("payments.issue_refund", pinned.model_copy(update={"input_schema": looser})).holds
     assert not bundle.drift("payments.issue_refund", None).holds
     assert not bundle.drift("payments.other", pinned).holds
+
+
+def test_changed_copy_of_a_directory_has_a_digest_of_its_own() -> None:
+    """pydantic copies what was computed before along with the fields."""
+    directory = Directory(groups=("a",), people={})
+    before = directory.digest
+    changed = directory.model_copy(update={"groups": ("a", "b")})
+    assert (changed.digest, directory.digest) == (Directory(groups=("a", "b"), people={}).digest, before)

@@ -167,3 +167,13 @@ def test_object_is_parsed_exactly_when_no_key_is_given_twice(pairs: list[tuple[s
     else:
         with pytest.raises(CanonicalError, match="is given twice"):
             parse(text)
+
+
+@pytest.mark.promise("A5")
+@pytest.mark.parametrize(
+    "text", [b'\xef\xbb\xbf{"a":1}', '{"a":1}'.encode("utf-16"), '{"a":1}'.encode("utf-32"), b'"\xed\xa0\x80"']
+)
+def test_json_that_is_not_plain_utf8_is_refused(text: bytes) -> None:
+    """docs/audit-format.md: Python guesses other encodings, and another reader reads nothing, or another thing."""
+    with pytest.raises(CanonicalError):
+        parse(text)

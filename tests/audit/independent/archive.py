@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.audit.independent import saying
 from tests.audit.independent.container import sha256
-from tests.audit.independent.history import KINDS, Run, data_of, read, signed_form, unseal, value_of
+from tests.audit.independent.history import KINDS, SEALED, Run, data_of, only, read, signed_form, unseal, value_of
 from tests.audit.independent.saying import Body, actions, evidence, key_of, opened
 from tests.audit.independent.strict import Trust, Unreadable, digest, need, token
 
@@ -61,6 +61,12 @@ class Archive:
         need(run.events[0].says.workflow_id in ("", f"use/{name[5:-5]}"), f"`{name}` is another workflow")
         return run
 
+    @property
+    def signed_start(self) -> Any:
+        """The JWS in the memo, or what is there instead."""
+        fields = self.run.events[0].says.memo.fields
+        return only([fields["sayso_start"]]) if "sayso_start" in fields else SEALED
+
     def here(self, proposal: Body) -> bool:
         """Whether it is for this run."""
         return all(action["mission"] == self.mission for action in actions(proposal))
@@ -70,9 +76,10 @@ class Archive:
         return self.run.events[event - 1].sealed
 
     def pinned(self, text: Any, find: Callable[[str], Any]) -> bool | None:
-        """Whether the key of a JWS is pinned; None where it is no JWS."""
+        """Whether the key of a JWS is pinned; None where it is no JWS, or names none."""
         try:
-            return find(token(text).kid) is not None
+            kid = token(text).kid
+            return find(kid) is not None if kid else None
         except Unreadable:
             return None
 

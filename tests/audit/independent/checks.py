@@ -9,7 +9,7 @@ from typing import Any
 from tests.audit.independent import saying
 from tests.audit.independent.archive import FAILS, MISSING, Archive, Trouble
 from tests.audit.independent.container import OUTSIDE, sha256
-from tests.audit.independent.history import SEALED, Done, ended, only, signed_form
+from tests.audit.independent.history import SEALED, Done, ended, signed_form
 from tests.audit.independent.saying import evidence, when
 from tests.audit.independent.strict import Unreadable, digest, parse, token
 
@@ -44,7 +44,7 @@ def checkpoint(archive: Archive) -> Iterator[Trouble]:
         return (yield FAILS, str(error), None)
     key = archive.trust.signer(made.kid, "export") if made else None
     if made is None or key is None:
-        return (yield MISSING, "no exporter whom you pin signed it", None)
+        return (yield FAILS if made and not made.kid else MISSING, "no exporter whom you pin signed it", None)
     says, links = made.payload, archive.manifest["chain"]
     head = {"through": len(links), "digest": links[-1]}
     what = {"format": archive.manifest["format"], "closed": archive.manifest["closed"], "head": head, **archive.where}
@@ -78,6 +78,8 @@ def run(archive: Archive) -> Iterator[Trouble]:
 
 def contents(archive: Archive) -> Iterator[Trouble]:
     """Every payload outside signals can be read."""
+    if archive.manifest["sealed"] != any(event.encrypted for event in archive.run.events):
+        yield FAILS, "the manifest tells otherwise whether payloads are encrypted", None
     for event in archive.run.events:
         if event.sealed and event.type != "WORKFLOW_EXECUTION_SIGNALED":
             yield MISSING, "it is sealed", event.id
@@ -85,8 +87,7 @@ def contents(archive: Archive) -> Iterator[Trouble]:
 
 def start(archive: Archive) -> Iterator[Trouble]:
     """The signed start proves the owner."""
-    fields = archive.run.events[0].says.memo.fields
-    signed = only([fields["sayso_start"]]) if "sayso_start" in fields else SEALED
+    signed = archive.signed_start
     try:
         saying.owner(archive.run, archive.mission["namespace"], archive.mission["mission_id"], archive.trust)
     except Unreadable as error:
@@ -131,15 +132,18 @@ def answers(archive: Archive) -> Iterator[Trouble]:
         unsure = archive.standing(done.result, kind)
         if unsure or kind not in ANSWERED[done.name]:
             yield unsure or FAILS, f"this {kind} is not a gate's, or not asked for", done.id
-        elif kind != "refusal" and not _in_place(archive, done, kind):
+        elif kind == "refusal" and None in (done.result["body"].get("mission"), done.result["body"].get("evidence")):
+            yield MISSING, "this refusal names no run", done.id
+        elif not _in_place(archive, done, kind):
             yield FAILS, f"this {kind} is not of this run, or of no history before it", done.id
 
 
 def _in_place(archive: Archive, done: Done, kind: str) -> bool:
     body, before = done.result["body"], archive.run.before(done.id)
     try:
-        if kind == "settlement":
-            return body["mission"] == archive.mission and before.has(evidence(body, "head")) and bool(when(body, "at"))
+        if kind != "proposal":
+            head = evidence(body, "head" if kind == "settlement" else "evidence")
+            return body["mission"] == archive.mission and before.has(head) and bool(when(body, "at"))
         card = archive.member(f"cards/{done.result['digest']}.json")
         drawn = card is None or digest("card", parse(card)) == body["card"]
         return archive.here(body) and before.has(evidence(body, "evidence")) and drawn
@@ -152,5 +156,5 @@ def rail(archive: Archive) -> Iterator[Trouble]:
     plain = [name.removesuffix(".sealed") for name in archive.files if name.startswith(("cards/", "rail.json"))]
     if not plain or any(archive.member(name) is None for name in plain):
         yield MISSING, "they are sealed or not there", None
-    elif "rail.json" not in plain:
-        yield FAILS, "there are cards and no rail", None
+    elif "rail.json" not in plain or "keys.json" not in archive.files:
+        yield FAILS, "there is no rail, or nothing that it was made with", None

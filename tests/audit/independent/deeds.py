@@ -55,13 +55,13 @@ def _votes(archive: Archive, body: Body, judged: Judgement, exactly: bool) -> It
             yield FAILS, "the gate judged what the history does not hold", told["event_id"]
         elif worth != found.worth:
             eased = worth[3] and not found.counts
-            unsure = not exactly and (not eased or told["event_id"] in strangers(archive, body["proposal"]))
+            unsure = not exactly and (not eased or {1, told["event_id"]} & strangers(archive, body["proposal"]))
             yield MISSING if unsure else FAILS, f"judged {found.worth}, not {worth}", told["event_id"]
 
 
 def strangers(archive: Archive, proposal: str) -> set[int]:
-    """Decisions about *proposal* under keys that are not pinned."""
-    found = set()
+    """Decisions about *proposal* under keys that are not pinned; the start too."""
+    found = {1} if archive.pinned(archive.signed_start, archive.trust.holder) is False else set()
     for signal in archive.run.signals:
         try:
             said = decision(signal)
@@ -86,9 +86,9 @@ def uses(archive: Archive) -> Iterator[Trouble]:
     for key in archive.used.keys() - archive.named()[1] if not _shut(archive) else ():
         yield FAILS, f"nothing names the use `{key[:12]}`", None
     for event, body in archive.settled:
-        item = body["proposal"], body["item"]
-        if body["kind"] == "unknown" and archive.announced.get(item, (event,))[0] >= event:
-            yield never(archive, item, event)
+        used = body["proposal"], body["item"]
+        if body["kind"] == "unknown" and archive.announced.get(used, (event,))[0] >= event:
+            yield never(archive, used, event)
 
 
 def never(archive: Archive, item: Item, event: int | None) -> Trouble:

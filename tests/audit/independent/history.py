@@ -38,6 +38,7 @@ class Event:
     type: str
     says: Any
     principal: str | None
+    encrypted: bool
     sealed: bool
     link: str
 
@@ -151,10 +152,13 @@ def read(data: bytes, ring: Ring, settle: bool) -> Run:
         for name in KEPT_OUT:
             event.ClearField(name)  # type: ignore[arg-type]
         link = hashlib.sha256(link + hashlib.sha256(event.SerializeToString(deterministic=True)).digest()).digest()
-        shut = sum([_open(payload, ring) for payload in _payloads(event)]) > 0
+        locked = [payload for payload in _payloads(event) if payload.metadata.get("encoding") == b"binary/encrypted"]
+        shut = sum([_open(payload, ring) for payload in locked]) > 0
         principal = f"{event.principal.type}:{event.principal.name}" if event.HasField("principal") else None
         says = getattr(event, str(event.WhichOneof("attributes")))
-        events.append(Event(number, event.event_time.ToDatetime(tzinfo=UTC), kind, says, principal, shut, link.hex()))
+        events.append(
+            Event(number, event.event_time.ToDatetime(tzinfo=UTC), kind, says, principal, bool(locked), shut, link.hex())
+        )
     _in_order(events)
     return Run(tuple(events))
 
@@ -211,8 +215,6 @@ def _payloads(message: Message) -> Iterator[Payload]:
 
 def _open(payload: Payload, ring: Ring) -> bool:
     """Opens it in place; whether it stays sealed."""
-    if payload.metadata.get("encoding") != b"binary/encrypted":
-        return False
     try:
         payload.CopyFrom(Payload.FromString(decrypt(payload, ring, "sayso:payload:v1\n{}")))
     except (Unreadable, DecodeError):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.audit.independent.history import SEALED, Run, Signal, only, signed_form, value_of
-from tests.audit.independent.strict import Token, Trust, Unreadable, digest, get, need, parse, token
+from tests.audit.independent.strict import Token, Trust, Unreadable, canonical, digest, get, need, parse, token
 
 Body = dict[str, Any]
 VERDICTS = ("approve", "deny", "revoke", "abstain", "amend", "withdraw", "done", "not-done", "retry")
@@ -24,7 +24,7 @@ def opened(signed: Body, kind: str, trust: Trust, *, ever: bool = False) -> Body
     need(key and (ever or not key.revoked) and made.good(f"sayso-{kind}+jws", key), "is not good")
     found = digest(kind, signed["body"])
     need(made.payload == {"digest": found, "kind": kind} and signed["digest"] == found, "is not the body that was signed")
-    body: Body = signed["body"]
+    body: Body = parse(canonical(signed["body"]))
     return body
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +39,7 @@ def parse(text: bytes | str) -> Any:
     """The value of JSON that has one reading."""
     need(len(text) <= 2 << 20, "is too large")
     try:
+        text = text if isinstance(text, str) else text.decode("utf-8")
         return json.loads(text, object_pairs_hook=_once, parse_constant=lambda name: need(False, name))
     except (ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from error
@@ -139,35 +140,36 @@ class Trust:
 
     def __init__(self, text: str) -> None:
         try:
-            self.raw = _known(yaml.load(text, Loader=_Once), "groups people services oidc gates")  # noqa: S506 (a SafeLoader)
+            need(not any(getattr(event, "tag", None) for event in yaml.parse(text)), "has a tag")
+            self.raw = _known(yaml.load(text, Loader=_Once), "groups people", "services oidc gates")  # noqa: S506 (a SafeLoader)
         except yaml.YAMLError as error:
             raise Unreadable(str(error)) from error
-        self.people = {who: _known(each, "name groups keys principals subjects") for who, each in self._part("people")}
-        self.services = {who: _known(each, "name keys signs") for who, each in self._part("services")}
-        self.holders = {
-            who: [_key(key) for key in each.get("keys", [])] for who, each in [*self.people.items(), *self.services.items()]
-        }
+        people, services = _known(self.raw["people"]), _known(self.raw.get("services", {}))
+        self.people = {who: _known(each, "name", "groups keys principals subjects") for who, each in people.items()}
+        self.services = {who: _known(each, "name", "keys signs") for who, each in services.items()}
+        holders = [*self.people.items(), *self.services.items()]
+        self.holders = {who: [_key(key) for key in each.get("keys", [])] for who, each in holders}
         self.gates = {key.kid: key for key in map(_key, self.raw.get("gates", []))}
         self._coherent()
-
-    def _part(self, name: str) -> Iterator[tuple[str, Any]]:
-        yield from _known(self.raw.get(name, {}), None).items()
 
     def _coherent(self) -> None:
         keys = [*map(_key, self.raw.get("gates", [])), *(key for each in self.holders.values() for key in each)]
         groups = {group for each in self.people.values() for group in each.get("groups", [])}
         called = [name for who in self.people for name in self.principals(who)]
         need(len({key.kid for key in keys}) == len({key.x for key in keys}) == len(keys), "a key or key id is listed twice")
-        need(not self.people.keys() & self.services.keys() and groups <= set(self.raw.get("groups", [])), "names")
-        need(len(set(called)) == len(called), "a principal is listed twice")
-        need(not any({"not_before", "not_after"} & each.keys() for each in self.raw.get("gates", [])), "a gate's key has dates")
+        need(not self.people.keys() & self.services.keys() and groups <= set(self.raw["groups"]), "names")
+        need(len(set(called)) == len(called) and all(isinstance(name, str) for name in called), "a principal is listed twice")
+        dated = [each for each in self.raw.get("gates", []) if "not_before" in each or each.get("not_after") is not None]
+        need(not dated, "a gate's key has dates")
         need(all(sign in SIGNS for each in self.services.values() for sign in each.get("signs", [])), "signs")
 
     def principals(self, who: str) -> list[str]:
         """The Temporal principals that are a person."""
-        oidc, each = self.raw.get("oidc") or {}, self.people[who]
+        oidc, each = self.raw.get("oidc"), self.people[who]
+        oidc = oidc and _known(oidc, "issuer principal_type")
+        need(not oidc or (oidc["issuer"] and ":" not in oidc["principal_type"]), "oidc")
         need(oidc or not each.get("subjects"), "subjects without `oidc`")
-        subjects = [f"{oidc['principal_type']}:{name}" for name in each.get("subjects", [])]
+        subjects = [f"{(oidc or {}).get('principal_type')}:{name}" for name in each.get("subjects", [])]
         return [*each.get("principals", []), *subjects]
 
     def holder(self, kid: str) -> tuple[str, Key] | None:
@@ -190,17 +192,18 @@ class Trust:
         return digest("directory", {**whole, "gates": [_form(key) for key in self.gates.values()]})
 
 
-def _known(value: Any, names: str | None) -> dict[str, Any]:
+def _known(value: Any, must: str = "", may: str | None = None) -> dict[str, Any]:
+    """A mapping; with *must*, of its keys and those of *may* alone."""
     need(isinstance(value, dict) and all(isinstance(key, str) for key in value), "is no mapping")
-    need(names is None or value.keys() <= set(names.split()), "has a key that is not known")
+    need(not must or set(must.split()) <= value.keys() <= {*must.split(), *(may or "").split()}, "has other keys")
     found: dict[str, Any] = value
     return found
 
 
 def _key(value: Any) -> Key:
-    raw = _known(value, "kid x not_before not_after revoked")
-    need(isinstance(raw.get("kid"), str) and raw["kid"] and isinstance(raw.get("revoked", False), bool), "is no key")
-    need(isinstance(raw.get("x"), str) and len(raw["x"]) == 43 and any(unbase64(raw["x"])), "is no key")
+    raw = _known(value, "kid x", "not_before not_after revoked")
+    need(isinstance(raw["kid"], str) and raw["kid"] and isinstance(raw.get("revoked", False), bool), "is no key")
+    need(isinstance(raw["x"], str) and len(raw["x"]) == 43 and any(unbase64(raw["x"])), "is no key")
     after = raw.get("not_after")
     begins = _moment(raw.get("not_before", datetime(2020, 1, 1, tzinfo=UTC)))
     return Key(raw["kid"], raw["x"], begins, after if after is None else _moment(after), raw.get("revoked", False))
@@ -225,7 +228,7 @@ class _Once(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key.value, str)]
-        need(len(keys) == len(node.value) == len(set(keys)) and "<<" not in keys, "a key is given twice, or is not text")
+        need(len(keys) == len(node.value) == len(set(keys)), "a key is given twice, or is not text")
         found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return found
 
