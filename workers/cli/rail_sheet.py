@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from approvals.display import visible
-from audit.observation import Observation
+from audit.observation import Mark, Observation
+from audit.payloads import SEALED_WORDS
 from audit.rail import Told
 from audit.workload import Workload
 from workers.cli.sheet import span, table
@@ -24,6 +25,8 @@ def as_text(observations: Sequence[Observation], troubles: Sequence[Trouble], ap
     """One line an observation: event, time, kind, who with which assurance, what; below it one line an approver."""
     known = {observation.event_id for observation in observations}
     parts = [table(HEADS, [row(observation, known) for observation in observations])]
+    if any(Mark.SEALED in observation.marks for observation in observations):
+        parts.append(f"what an event marked [{Mark.SEALED}] holds is {SEALED_WORDS}")
     if approvers:
         parts.append("\n".join(["DECIDED BY:", *(f"  {sentence(approver)}" for approver in approvers)]))
     if troubles:
