@@ -9,11 +9,17 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
 from approvals import attributes
+from approvals.signed import Kind, seal
+from audit.export import Sources, derived, members_of
 from audit.known import Known
+from audit.observation import ObservationKind
+from audit.payloads import open_events
 from audit.rail import rail
+from audit.record import MissionRecord
 from policies.requirement import Assurance
-from tests.fakes.bench import Bench
+from tests.fakes.bench import SMALL, Bench
 from tests.fakes.history import json_payload
+from tests.fakes.rings import CODEC, RING
 from workers.cli.rail_sheet import as_text
 
 
@@ -63,3 +69,31 @@ async def test_model_with_a_long_name_does_not_widen_every_line(bench: Bench) ->
         bench.say("x")
     sheet = as_text(rail(bench.mission.record(), bench.law.directory), [])
     assert len(sheet) < 100_000 and "m" * 100 in sheet and "more characters" in sheet
+
+
+@pytest.mark.promise("G8")
+async def test_ciphertext_that_is_copied_into_a_signal_is_not_told_in_clear(bench: Bench) -> None:
+    """Whoever reads the server's database starts a mission in clear, signals it with what another one holds, and waits."""
+    secret = json_payload({"proposal": "0" * 64, "verdict": "approve", "approver": "Marguerite"})
+    bench.mission.signal("decide", RING.encrypted(secret))
+    raw = bench.mission.record().raw
+    opened = await open_events(raw, CODEC)
+    record = MissionRecord.of("default", "refund-1", "run-1", raw, opened)
+    assert "Marguerite" in rail(record, bench.law.directory)[-1].model_dump_json()
+    members = members_of(Sources(record, {}, bench.law.directory, {}, "1"), RING.seal)
+    assert "rail.json" in members and b"Marguerite" not in b"".join(members.values())
+    # Who has no key reads the same: the archive verifies with and without one.
+    blind = MissionRecord.of("default", "refund-1", "run-1", raw, await open_events(raw, None))
+    assert derived(blind, bench.law.directory) == derived(record, bench.law.directory)
+
+
+@pytest.mark.promise("G13")
+async def test_refusal_that_names_no_run_is_nobody_s(bench: Bench) -> None:
+    """A gate from before signed such; one that was copied from another mission reads the same, and the verifier says so too."""
+    answer = await bench.asked({**SMALL, "amount_minor": 99_999_999})
+    old = seal(Kind.REFUSAL, {**answer.body, "mission": None}, bench.kit.signers["gate"])
+    for each in (answer, old):
+        bench.mission.activity("propose", {"step": "1"}, each)
+    ours, nobodys = rail(bench.mission.record(), bench.law.directory)[-2:]
+    assert (ours.kind, ours.assurance) == (ObservationKind.REFUSED, Assurance.SIGNED)
+    assert (nobodys.kind, nobodys.assurance) == (ObservationKind.UNVERIFIED, None) and "without naming a run" in nobodys.what

@@ -95,7 +95,7 @@ async def test_nothing_in_clear_is_in_the_archive_of_an_encrypted_mission(
     """I8: what was kept from the server is not laid beside it; the policies are no secret of the case."""
     path = await exported(sayso, await refunded(sayso, kept), tmp_path)
     clear = {name: content for name, content in unpack(path.read_bytes()).items() if not name.startswith("policies/")}
-    assert [name for name, content in clear.items() if b"ORD-2001" in content or b"4200" in content] == []
+    assert [name for name, content in clear.items() if b"ORD-2001" in content or b"amount_minor" in content] == []
     assert {"rail.json.sealed", "history.json", "manifest.json"} <= clear.keys()
 
 
