@@ -83,8 +83,9 @@ class Answers:
         except ValidationError:
             doubt = f"unverified proposal: {self._doubt(entry, Kind.PROPOSAL)}"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
-        if refusal.mission not in (None, self._begun.started.mission):
-            doubt = "unverified proposal: the gate signed this refusal for another mission run"
+        if refusal.mission != self._begun.started.mission:
+            whose = "for another mission run" if refusal.mission is not None else "without naming a run: it may be another's"
+            doubt = f"unverified proposal: the gate signed this refusal {whose}"
             return _told(done, ObservationKind.UNVERIFIED, doubt)
         what = f"{refusal.operation}: {'; '.join(refusal.reasons())}"
         told = _told(done, ObservationKind.REFUSED, what)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from approvals import start
 from audit.events import sent, shown
 from audit.observation import Observation, ObservationKind
+from audit.payloads import sealed
 from audit.principals import principals_of, reset_trouble
 from audit.record import MissionRecord
 from policies.canonical import Digest
@@ -25,6 +26,8 @@ def begun(record: MissionRecord, directory: Directory) -> Observation:
     event, started = record.opened[0], record.started
     attributes = event.workflow_execution_started_event_attributes
     principals, trouble = principals_of(record, directory)
+    if trouble and sealed(attributes.memo):
+        trouble = "the start cannot be opened here"
     words = f"{started.mission.mission_type} mission with {shown(started.input)}"
     if principals.on_behalf_of:
         words += f", on behalf of {principals.on_behalf_of}"

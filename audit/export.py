@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 from temporalio.api.history.v1 import HistoryEvent
@@ -23,7 +23,7 @@ from approvals.settlement import USED
 from approvals.signed import Kind
 from audit.chain import settled_events
 from audit.manifest import FORMAT, MANIFEST, Manifest, member, written
-from audit.payloads import key_id
+from audit.payloads import key_id, unopened
 from audit.rail import rail
 from audit.record import MissionRecord
 from audit.stored import to_json
@@ -95,7 +95,14 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
 
 
 def derived(record: MissionRecord, directory: Directory) -> dict[str, bytes]:
-    """What an archive holds for people: the rail, and every card as shown. Each follows from the history alone."""
+    """
+    What an archive holds for people: the rail, and every card as shown. Each follows from the history alone.
+
+    INVARIANT: nothing that was encrypted is in them where they are not sealed. Only signals can be encrypted then, and whoever
+    copies another mission's ciphertext into one must not have it told in clear.
+    """
+    if key_id(record.raw) is None:
+        record = replace(record, opened=[unopened(event) for event in record.raw])
     observations = [observation.model_dump(mode="json") for observation in rail(record, directory)]
     found = {"rail.json": _json(observations)}
     for name, proposal in recorded_proposals(record).items():

@@ -5,7 +5,7 @@ over heads that its history has. It grows event by event, and nothing in it is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -56,6 +56,8 @@ class Known:
         self._asked: dict[Digest, set[str]] = {}
         self._frozen: set[Use] = set()
         self._settled: dict[Digest, set[int]] = {}
+        self._waiting: dict[Digest, None] = {}
+        """In order. Kept, not counted anew at every event that lists the mission: copies are cheap to make."""
 
     def named(self, digest: Digest) -> Proposal | None:
         """The proposal *digest*, if it is proven."""
@@ -68,13 +70,9 @@ class Known:
         return (place, self.proposals[place][1]) if place is not None and place < event_id else None
 
     @property
-    def waiting(self) -> tuple[Digest, ...]:
-        """The proposals of which some item has no final answer yet."""
-        return tuple(
-            digest
-            for digest, proposal in self.proposals.values()
-            if not self._settled.get(digest, set()) >= set(range(len(proposal.actions)))
-        )
+    def waiting(self) -> Collection[Digest]:
+        """The proposals of which some item has no final answer yet, each once, in the order in which they came."""
+        return self._waiting.keys()
 
     def learn_answer(self, entry: Entry, chain: Sequence[Digest]) -> tuple[int, ...]:
         """
@@ -93,6 +91,7 @@ class Known:
                     self.proposals[entry.event_id] = (entry.signed.digest, proposal)
                     self.places.setdefault(entry.signed.digest, entry.event_id)
                     self.since.setdefault(entry.signed.digest, entry.at)
+                    self._note(entry.signed.digest, proposal)
             case Kind.SETTLEMENT:
                 settlement = settlement_in(entry, self._mission, chain, self.directory)
                 if settlement is not None:
@@ -137,6 +136,15 @@ class Known:
             self._settled[settlement.proposal] = set(range(len(proposal.actions)))
         elif not settlement.open:
             self._settled.setdefault(settlement.proposal, set()).add(settlement.item)
+        if proposal is not None:
+            self._note(settlement.proposal, proposal)
+
+    def _note(self, digest: Digest, proposal: Proposal) -> None:
+        """Whether the proposal *digest* still waits."""
+        if self._settled.get(digest, set()) >= set(range(len(proposal.actions))):
+            self._waiting.pop(digest, None)
+        else:
+            self._waiting.setdefault(digest)
 
     def _escalate(self, event_id: int, settlement: Settlement) -> None:
         known = self._asked.setdefault(settlement.proposal, set())

@@ -41,8 +41,8 @@ def _doubt(said: Mapping[str, JsonValue], known: Known, owner: str | None) -> st
     if strange:
         return f"{', '.join(strange)} is none of the queue's attributes"
     if said.get(attributes.STATE) == attributes.WORKING:
-        waiting = known.waiting
-        return f"it says that nothing waits, and proposal {proposal_id(waiting[0])} does" if waiting else None
+        first = next(iter(known.waiting), None)
+        return f"it says that nothing waits, and proposal {proposal_id(first)} does" if first is not None else None
     digest = said.get(attributes.PROPOSAL)
     proposal = known.named(Digest(digest)) if isinstance(digest, str) else None
     if proposal is None:

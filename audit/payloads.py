@@ -99,6 +99,18 @@ def _encrypted(event: HistoryEvent) -> Payload | None:
     return next((payload for payload in parts if payload.metadata.get("encoding") == ENCRYPTED), None)
 
 
+def unopened(event: HistoryEvent) -> HistoryEvent:
+    """A copy of *event*, as stored, in which what is encrypted is sealed: as it reads where no key is."""
+    copy = HistoryEvent()
+    copy.CopyFrom(event)
+    for part in _parts(copy):
+        if isinstance(part, Failure):
+            restore(part)
+        elif part.metadata.get("encoding") == ENCRYPTED:
+            part.metadata["encoding"] = SEALED
+    return copy
+
+
 def restore(failure: Failure) -> None:
     """Puts what *failure* keeps in its (opened) payload where a reader looks for it; a sealed one says that it is."""
     if not failure.HasField("encoded_attributes"):

@@ -21,10 +21,13 @@ _RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
 
 def _task_failed(event: HistoryEvent) -> Observation:
-    """Also how a reset stands in the run that it made: the server fails the task from which the run begins anew."""
+    """
+    Also how a reset stands in the run that it made: the server fails the task from which the run begins anew, and names the
+    run that it repeats. A worker that fails its task may give any cause, and no run.
+    """
     attributes = event.workflow_task_failed_event_attributes
     why = failure_words(attributes.failure)
-    if attributes.cause == _RESET:
+    if attributes.cause == _RESET and attributes.base_run_id:
         words = f"the run was reset: it repeats run {attributes.base_run_id} up to here, and goes on by itself"
         return sent(event, _TROUBLE, words + (f": {why}" if why else ""), attributes.identity)
     cause = cause_words(WorkflowTaskFailedCause.items(), attributes.cause)

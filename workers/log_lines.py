@@ -24,6 +24,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from activities.errors import Forgotten, Unreachable
+from approvals.display import escaped
 from policies.errors import BundleError
 from workers.errors import CommandError
 
@@ -85,6 +86,17 @@ def without_messages(_logger: WrappedLogger, _method: str, event: EventDict) -> 
     event.pop("stack_info", None)
     event.pop("stack", None)
     return event
+
+
+def shown(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escapes what a terminal would obey instead of showing it; the lines of a traceback stay lines."""
+    return {name: _shown(value) for name, value in event.items()}
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return "\n".join(map(escaped, value.split("\n"))) if isinstance(value, str) else value
 
 
 def _of_temporal(record: LogRecord) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """
 Logs of a process: one JSON object a line on stderr, key-values on a terminal. Temporal's own lines look the same.
 
-What a line holds is in `workers.log_lines`.
+What a line holds is in `workers.log_lines`. Ids, headers and kinds of errors in it are strangers' text: whatever could move a
+terminal's cursor or hide what stands beside it is escaped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import structlog
 import temporalio.activity
 import temporalio.workflow
 
-from workers.log_lines import keeps_all, with_ids, without_messages, without_text
+from workers.log_lines import keeps_all, shown, with_ids, without_messages, without_text
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -34,7 +35,7 @@ def set_up(level: str) -> None:
     chain: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         errors,
-        _renderer(),
+        *_renderers(),
     ]
     handler = logging.StreamHandler(sys.stderr)
     lines = structlog.stdlib.ProcessorFormatter(
@@ -56,7 +57,8 @@ def set_up(level: str) -> None:
     )
 
 
-def _renderer() -> structlog.typing.Processor:
+def _renderers() -> list[structlog.typing.Processor]:
     if sys.stderr.isatty():
-        return structlog.dev.ConsoleRenderer()
-    return structlog.processors.JSONRenderer(ensure_ascii=False)
+        return [shown, structlog.dev.ConsoleRenderer()]
+    # Everything but ASCII is escaped: a terminal obeys control characters beyond it too.
+    return [structlog.processors.JSONRenderer()]

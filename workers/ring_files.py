@@ -5,11 +5,13 @@ variable with the JSON in it. A file is for its owner alone, or it is refused.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -109,25 +111,46 @@ def add_key(path: Path, key_id: str | None = None, *, activate: bool = True) -> 
     Raises:
         WrongUse: No ring is there, or *key_id* is no new id.
     """
-    ring = written_ring(path)
-    name = _named(key_id, tuple(ring.keys))
-    changed = Ring(active=name if activate else ring.active, keys={**ring.keys, name: new_key()})
-    _replace(path, changed)
+    with _alone(path):
+        ring = written_ring(path)
+        name = _named(key_id, tuple(ring.keys))
+        changed = Ring(active=name if activate else ring.active, keys={**ring.keys, name: new_key()})
+        _replace(path, changed)
     return name
 
 
 def activate_key(path: Path, key_id: str) -> None:
     """Makes *key_id* of the ring in *path* the one that encrypts. Raises WrongUse."""
-    ring = written_ring(path)
-    if key_id not in ring.keys:
-        raise WrongUse(f"key ring `{path}` has no such key; it has {', '.join(ring.keys)}")
-    _replace(path, Ring(active=key_id, keys=ring.keys))
+    with _alone(path):
+        ring = written_ring(path)
+        if key_id not in ring.keys:
+            raise WrongUse(f"key ring `{path}` has no such key; it has {', '.join(ring.keys)}")
+        _replace(path, Ring(active=key_id, keys=ring.keys))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """
+    Nobody else changes a ring in the same directory meanwhile: of two who read the same ring and add a key each, the last to
+    write would throw the other's key away, and with it what was encrypted by then.
+    """
+    try:
+        # The directory, not the file: that one is another after each change.
+        directory = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError as error:
+        raise WrongUse(f"key ring `{path}` cannot be read ({error.strerror})") from error
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
 
 
 def _replace(path: Path, ring: Ring) -> None:
     text = _text(ring)
     ring_in("the new key ring", text)
-    replace_secret(path, text)
+    # Where the file is a link, whoever reads it by its own name must see the new key too.
+    replace_secret(path.resolve(), text)
 
 
 def _named(key_id: str | None, taken: tuple[str, ...]) -> str:

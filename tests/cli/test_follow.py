@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import DEVNULL, Process
@@ -14,6 +15,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.command.v1 import Command, ScheduleActivityTaskCommandAttributes
+from temporalio.api.common.v1 import ActivityType
+from temporalio.api.enums.v1 import CommandType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest, RespondWorkflowTaskCompletedRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
@@ -25,6 +32,7 @@ from tests.cli.following import following
 from tests.cli.test_flow import waiting
 from tests.examples.enterprise import free_port
 from tests.world import until
+from workers.cli.rail_follow import SOON
 from workers.cli.tail import Tail
 from workers.connection import connect
 from workers.errors import CannotReach
@@ -236,3 +244,47 @@ async def test_activity_that_nobody_answers_is_told_when_nothing_else_comes(says
                 await handle.terminate()
                 assert await follower.ended() == 0
     assert follower.kinds() == ["started", "asked", "ended"]
+
+
+@pytest.mark.promise("G13")
+async def test_signals_that_keep_coming_do_not_hide_what_waits(sayso: Terminal) -> None:
+    """An activity without an answer is told soon, although a stranger never lets a poll come back with nothing."""
+    server, queue = sayso.world.client, f"alone-{uuid4().hex}"
+    handle = await server.start_workflow("alone", id=queue, task_queue=queue)
+    await _ask(server, queue)
+
+    async def signalling() -> None:
+        while True:
+            await handle.signal("hello")
+            await asyncio.sleep(0.2)
+
+    async with following(sayso.data, queue, "--json") as follower:
+        flood = asyncio.create_task(signalling())
+        try:
+            await follower.until(lambda it: "asked" in it.kinds(), seconds=SOON + 10)
+        finally:
+            flood.cancel()
+            await handle.terminate()
+        await follower.ended()
+    assert follower.kinds().count("asked") == 1
+
+
+async def _ask(client: Client, queue: str) -> None:
+    """As the mission's worker: asks for an activity of a queue that nobody polls."""
+    service, where = client.workflow_service, TaskQueue(name=queue)
+    polled = await service.poll_workflow_task_queue(
+        PollWorkflowTaskQueueRequest(namespace=client.namespace, task_queue=where, identity="alone")
+    )
+    long = Duration(seconds=600)
+    asked = ScheduleActivityTaskCommandAttributes(
+        activity_id="1",
+        activity_type=ActivityType(name="pay"),
+        task_queue=TaskQueue(name="nobody"),
+        schedule_to_close_timeout=long,
+    )
+    command = Command(
+        command_type=CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK, schedule_activity_task_command_attributes=asked
+    )
+    await service.respond_workflow_task_completed(
+        RespondWorkflowTaskCompletedRequest(namespace=client.namespace, task_token=polled.task_token, commands=[command])
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,3 +129,16 @@ def test_models_library_writes_nothing_past_our_lines(lines: Lines) -> None:
     logging.getLogger("LiteLLM").warning(f"the prompt was {SECRET}")
     assert lines.last["event"].startswith("a line of LiteLLM")
     assert "Marguerite" not in lines.text
+
+
+HOSTILE = "m\x1b[2J\x9b2J\u202e"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_log_moves_no_cursor(lines: Lines, terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mission's id, and a header of whoever asks the codec server, may hold what a terminal obeys."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    logs.set_up("info")
+    structlog.stdlib.get_logger("sayso.codec").warning("codec.refused", namespace=HOSTILE, error=[HOSTILE])
+    line = lines.text
+    assert "codec.refused" in line and not {"\x9b", "\u202e"} & set(line) and "\x1b[2J" not in line

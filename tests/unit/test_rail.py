@@ -213,7 +213,7 @@ def test_receipt_of_another_key_is_not_told_as_done() -> None:
 def test_refused_action_gives_every_reason() -> None:
     """What could not even be proposed is on the rail."""
     findings = tuple(Finding(check=name, holds=False, words=f"no {name}") for name in ("scope", "contract"))
-    refusal = Refusal(operation="payments.x", step="1", findings=findings, at=T0)
+    refusal = Refusal(operation="payments.x", step="1", findings=findings, at=T0, mission=MISSION)
     history = History().started()
     history.done("propose", {}, seal(Kind.REFUSAL, refusal.model_dump(mode="json"), GATE).model_dump(mode="json"))
     assert last(history).kind is ObservationKind.REFUSED

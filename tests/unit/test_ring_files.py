@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.fakes.rings import ring_file, ring_text
 from workers.cli.main import run
 from workers.errors import WrongUse
-from workers.ring_files import ring_in_file, ring_of, written_ring
+from workers.ring_files import add_key, ring_in_file, ring_of, written_ring
 from workers.settings import Role, read
 
 
@@ -113,3 +114,21 @@ def test_command_that_cannot_be_done_changes_nothing(
 
 def test_written_ring_shows_no_key(tmp_path: Path) -> None:
     assert "**********" in repr(written_ring(ring_file(tmp_path)))
+
+
+def test_keys_that_are_added_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    """A key that was lost after it encrypted would take with it what it encrypted."""
+    path = ring_file(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(lambda _: add_key(path), range(32)))
+    assert set(written_ring(path).keys) == {"test-1", "test-2", *added}
+
+
+def test_ring_behind_a_link_is_changed_where_it_is(tmp_path: Path) -> None:
+    """Else who reads the link and who reads the file would have two rings."""
+    (tmp_path / "kept").mkdir()
+    path = ring_file(tmp_path / "kept")
+    link = tmp_path / "ring.json"
+    link.symlink_to(path)
+    added = add_key(link)
+    assert link.is_symlink() and added in written_ring(path).keys

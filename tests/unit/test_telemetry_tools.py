@@ -13,11 +13,15 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from pydantic import JsonValue
 
 from activities.errors import Lost
-from activities.ports import ToolAnswer
+from activities.ports import ToolAnswer, Use
+from approvals.signed import Kind, Signed
+from policies.canonical import Digest
 from policies.catalogue import Integration
 from policies.contract import Contract
 from workers.telemetry.instruments import Instruments
+from workers.telemetry.measured_gate import MeasuredUses
 from workers.telemetry.measured_tools import MeasuredTools
+from workers.telemetry.stopwatch import CURRENT, Watch
 
 PARENT = SpanContext(0xABC, 0xDEF, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 SERVER = Integration(url="http://orders:7811/mcp", resource="http://orders:7811/mcp", operations={})
@@ -49,6 +53,30 @@ class Heard:
         return ToolAnswer(result=None, failed=False)
 
 
+CLAIM = Signed(kind=Kind.CLAIM, body={}, digest=Digest("0" * 64), jws="")
+
+
+@dataclass
+class Announced:
+    """Uses that note what is announced, and nothing else."""
+
+    announced: list[Signed] = field(default_factory=list)
+
+    async def find(self, key: str) -> Use | None:
+        """None."""
+        return None
+
+    async def claim(self, key: str, claim: Signed, approvers: tuple[str, ...]) -> None:
+        """Nothing."""
+
+    async def announce(self, claim: Signed) -> None:
+        """Notes it."""
+        self.announced.append(claim)
+
+    async def record(self, key: str, receipt: Signed) -> None:
+        """Nothing."""
+
+
 async def _called(heard: Heard, *, propagate: bool) -> None:
     tools = MeasuredTools(heard, Instruments([], Resource({})), propagate)
     with trace.use_span(NonRecordingSpan(PARENT)):
@@ -77,3 +105,27 @@ async def test_what_went_wrong_goes_on() -> None:
     """A watched session raises what the session raises."""
     with pytest.raises(Lost):
         await _called(Heard(lost=True), propagate=False)
+
+
+class Broken:
+    """An instrument that fails."""
+
+    def record(self, *_: object) -> None:
+        """Raises."""
+        raise ValueError("no room")
+
+
+async def test_trouble_with_measuring_is_no_trouble_of_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the use and the answer nothing is lost for a number: what was sent would become unknown."""
+    instruments = Instruments([], Resource({}))
+    for name in ("tool_calls", "send", "admission"):
+        monkeypatch.setattr(instruments, name, Broken())
+    heard, uses = Heard(), Announced()
+    token = CURRENT.set(Watch("settle", "refund-1", "run-1"))
+    try:
+        await MeasuredUses(uses, instruments).announce(CLAIM)
+        async with MeasuredTools(heard, instruments, propagate=False).open(SERVER, "token") as session:
+            assert await session.call("get_order", {}, {}) == ToolAnswer(result=None, failed=False)
+    finally:
+        CURRENT.reset(token)
+    assert (len(heard.metas), uses.announced) == (1, [CLAIM])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from workers.cli.desk import Desk, answering, open_desk
 from workers.cli.matter import described
 from workers.cli.rail_sheet import heading, later, line
 from workers.cli.tail import Tail
+
+SOON = 5.0
+"""So many seconds an activity may take to be told with its answer only. Then it is told, whatever else keeps coming."""
 
 
 async def followed(data: Path | None, mission: str, run_id: str | None, since: int, *, as_json: bool) -> None:
@@ -46,8 +50,8 @@ class Following:
         self._as_json = as_json
         self._rail = Rail(desk.client.namespace, mission_id, run_id, desk.law.directory)
         self._printed = set[int]()
-        self._unanswered: dict[int, Told] = {}
-        """Activities that were asked for and not told yet: most are answered at once, and told with their answer."""
+        self._unanswered: dict[int, tuple[Told, float]] = {}
+        """Activities that were asked for and not told yet, with when: most are answered at once, and told with their answer."""
 
     async def print(self) -> None:
         """Prints what is there, then what comes."""
@@ -55,9 +59,9 @@ class Following:
             click.echo(heading())
         async for burst in Tail(self._desk.client, self._mission_id, self._run_id, _say).bursts():
             await self._take(burst)
-            if not burst:
-                self._print_unanswered()
-        self._print_unanswered()
+            # INVARIANT: a stranger who keeps signalling must not hide for ever that an activity has no answer.
+            self._print_unanswered(SOON if burst else 0.0)
+        self._print_unanswered(0.0)
 
     def end(self, status: str, latest: str) -> None:
         """
@@ -78,18 +82,19 @@ class Following:
         opened = await open_events(burst, self._desk.client.data_converter.payload_codec)
         for told in self._rail.extend(zip(burst, opened, strict=True)):
             if told.observation.kind is ObservationKind.ASKED and told.observation.actor is None:
-                self._unanswered[told.observation.event_id] = told
+                self._unanswered[told.observation.event_id] = (told, asyncio.get_running_loop().time())
             else:
                 self._print(told)
 
-    def _print_unanswered(self) -> None:
-        """What still waits for its answer, once there is time to say so."""
-        if self._unanswered:
-            there = {entry.event_id for entry in self._rail.observations}
-            for event_id, told in self._unanswered.items():
-                if event_id in there:
-                    self._print(told)
-            self._unanswered.clear()
+    def _print_unanswered(self, after: float) -> None:
+        """What still waits for its answer, once that took *after* seconds."""
+        now = asyncio.get_running_loop().time()
+        due = [event_id for event_id, (_, since) in self._unanswered.items() if now - since >= after]
+        there = {entry.event_id for entry in self._rail.observations} if due else set[int]()
+        for event_id in due:
+            told, _ = self._unanswered.pop(event_id)
+            if event_id in there:
+                self._print(told)
 
     def _print(self, told: Told) -> None:
         observation = told.observation

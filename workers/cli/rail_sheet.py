@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from approvals.display import visible
-from audit.observation import Observation
+from audit.observation import Mark, Observation
+from audit.payloads import SEALED_WORDS
 from audit.rail import Told
 from audit.workload import Workload
 from workers.cli.sheet import span, table
@@ -16,12 +17,16 @@ HEADS = ("EVENT", "TIME (UTC)", "KIND", "WHO", "WHAT")
 WIDTHS = (11, 19, 10, 18)
 """Of the columns of a line that is printed before the others are known."""
 _LONGEST = 400
+_LONGEST_NAME = 100
+"""Of whoever did it: a model, a worker and a client are called what they like, and a column is as wide as its widest cell."""
 
 
 def as_text(observations: Sequence[Observation], troubles: Sequence[Trouble], approvers: Sequence[Workload] = ()) -> str:
     """One line an observation: event, time, kind, who with which assurance, what; below it one line an approver."""
     known = {observation.event_id for observation in observations}
     parts = [table(HEADS, [row(observation, known) for observation in observations])]
+    if any(Mark.SEALED in observation.marks for observation in observations):
+        parts.append(f"what an event marked [{Mark.SEALED}] holds is {SEALED_WORDS}")
     if approvers:
         parts.append("\n".join(["DECIDED BY:", *(f"  {sentence(approver)}" for approver in approvers)]))
     if troubles:
@@ -44,7 +49,7 @@ def heading() -> str:
 
 def row(observation: Observation, known: Collection[int]) -> tuple[str, str, str, str, str]:
     """The cells of one observation; its cause is named where it is among *known* events."""
-    who = visible(observation.actor or "")
+    who = _cut(visible(observation.actor or ""), _LONGEST_NAME)
     if observation.assurance is not None:
         who += f" ({observation.assurance})"
     cause = f" <- {observation.cause}" if observation.cause in known else ""
@@ -62,6 +67,6 @@ def later(observation: Observation, since: int) -> bool:
     return observation.event_id > since or (observation.judged_by or 0) > since
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, longest: int = _LONGEST) -> str:
     """A rail is read line by line; an input of pages is left to `--json`."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} [{len(text) - _LONGEST} more characters: see --json]"
+    return text if len(text) <= longest else f"{text[:longest]} [{len(text) - longest} more characters: see --json]"

@@ -35,6 +35,7 @@ def write_secret(path: Path, text: str) -> None:
         try:
             # A link, unlike a rename, does not replace what is there.
             os.link(partial, path)
+            _keep_name(path)
         finally:
             partial.unlink()
     except FileExistsError as error:
@@ -47,6 +48,7 @@ def replace_secret(path: Path, text: str) -> None:
     """Writes *text* in place of what is in *path*, with mode 0600, whole or not at all. Raises WrongUse."""
     try:
         _partial(path, text).replace(path)
+        _keep_name(path)
     except OSError as error:
         raise WrongUse(f"`{path}` cannot be written ({error.strerror})") from error
 
@@ -59,6 +61,15 @@ def _partial(path: Path, text: str) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return partial
+
+
+def _keep_name(path: Path) -> None:
+    """Puts the name of *path* safely on disk too: what is encrypted from now on must not outlive its key."""
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def read_key(path: Path) -> Signer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import structlog
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanContext, StatusCode, TraceFlags
 from temporalio import activity, worker
@@ -25,11 +24,10 @@ from audit.proposals import verified_settlement
 from policies.ruling import Finding
 from workers.telemetry.instruments import OURS, Instruments
 from workers.telemetry.sieve import traceparent
-from workers.telemetry.stopwatch import CURRENT, Watch, error_type
+from workers.telemetry.stopwatch import CURRENT, Watch, aside, error_type
 
 MAX_LINKS = 20
 MAX_ENTRIES = 50
-_log = structlog.stdlib.get_logger("sayso.telemetry")
 _tracer = trace.get_tracer(OURS)
 _GATE = ("propose", "settle")
 
@@ -63,7 +61,8 @@ class _Measured(ActivityInboundInterceptor):
             labels["error.type"] = error_type(error)
             raise
         finally:
-            self._instruments.activity.record(watch.seconds, labels)
+            with aside():
+                self._instruments.activity.record(watch.seconds, labels)
             CURRENT.reset(token)
 
     async def _gate(self, input: ExecuteActivityInput, watch: Watch) -> Any:
@@ -81,11 +80,8 @@ class _Measured(ActivityInboundInterceptor):
                 span.set_attribute("error.type", error_type(error))
                 span.set_status(StatusCode.ERROR)
                 raise
-            try:
+            with aside():
                 self._answered(answer, watch, span)
-            except Exception as error:
-                # Whatever happens here, the answer stands: something may have been sent.
-                _log.warning("activity.unmeasured", error=type(error).__name__)
             return answer
 
     def _answered(self, answer: object, watch: Watch, span: Span) -> None:

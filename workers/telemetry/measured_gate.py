@@ -9,7 +9,7 @@ from approvals.signed import Signed
 from audit.law import Law
 from audit.record import MissionRecord
 from workers.telemetry.instruments import Instruments
-from workers.telemetry.stopwatch import CURRENT
+from workers.telemetry.stopwatch import CURRENT, aside
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class MeasuredUses:
         watch = CURRENT.get()
         if watch is not None:
             watch.admitted = watch.seconds
-            self.instruments.admission.record(watch.admitted)
+            with aside():
+                self.instruments.admission.record(watch.admitted)
 
     async def record(self, key: str, receipt: Signed) -> None:
         """As the inner one."""

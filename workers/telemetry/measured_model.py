@@ -11,7 +11,7 @@ from opentelemetry.trace import Span, SpanKind
 
 from activities.reason import ModelAnswer, ReasonRequest
 from workers.telemetry.instruments import OURS, Instruments
-from workers.telemetry.stopwatch import error_type
+from workers.telemetry.stopwatch import aside, error_type
 
 _tracer = trace.get_tracer(OURS)
 
@@ -45,8 +45,9 @@ class MeasuredModels:
                 span.set_attribute("error.type", error_type(error))
                 self.instruments.model_calls.record(time.perf_counter() - began, labels | {"error.type": error_type(error)})
                 raise
-            self.instruments.model_calls.record(time.perf_counter() - began, labels)
-            self._told(span, answer, labels)
+            with aside():
+                self.instruments.model_calls.record(time.perf_counter() - began, labels)
+                self._told(span, answer, labels)
             return answer
 
     def _told(self, span: Span, answer: ModelAnswer, labels: dict[str, str]) -> None:

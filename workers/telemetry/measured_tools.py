@@ -22,7 +22,7 @@ from activities.ports import ToolAnswer, Tools, ToolSession
 from policies.catalogue import Integration
 from policies.contract import Contract
 from workers.telemetry.instruments import OURS, Instruments
-from workers.telemetry.stopwatch import CURRENT, error_type
+from workers.telemetry.stopwatch import CURRENT, aside, error_type
 
 _tracer = trace.get_tracer(OURS)
 _W3C = TraceContextTextMapPropagator()
@@ -73,7 +73,8 @@ class MeasuredSession:
     def _parent(self) -> dict[str, JsonValue]:
         carrier: dict[str, str] = {}
         if self.tools.propagate:
-            _W3C.inject(carrier)
+            with aside():
+                _W3C.inject(carrier)
         return {"traceparent": carrier["traceparent"]} if "traceparent" in carrier else {}
 
     @contextmanager
@@ -91,7 +92,8 @@ class MeasuredSession:
                 if "error.type" in labels:
                     span.set_attribute("error.type", labels["error.type"])
                     span.set_status(trace.StatusCode.ERROR)
-                self._record(time.perf_counter() - began, labels)
+                with aside():
+                    self._record(time.perf_counter() - began, labels)
 
     def _record(self, seconds: float, labels: dict[str, str]) -> None:
         watch, instruments = CURRENT.get(), self.tools.instruments

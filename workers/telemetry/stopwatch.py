@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+import structlog
 from temporalio.exceptions import ApplicationError
 
 from audit.law import Law
 from audit.record import MissionRecord
+
+_log = structlog.stdlib.get_logger("sayso.telemetry")
 
 
 @dataclass
@@ -34,6 +39,19 @@ class Watch:
 
 CURRENT: ContextVar[Watch | None] = ContextVar("sayso_watch", default=None)
 """Tasks that an activity starts share its watch: the gate sends in a task of its own."""
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """
+    For whatever is measured beside what is done: trouble with it is logged.
+
+    INVARIANT: it never becomes trouble of what is measured. By then a use may be taken, or a call sent and answered.
+    """
+    try:
+        yield
+    except Exception as error:
+        _log.warning("unmeasured", error=type(error).__name__)
 
 
 def error_type(error: BaseException) -> str:

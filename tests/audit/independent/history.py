@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import History, HistoryEvent
 
-from tests.audit.independent.payloads import ENCRYPTED, Ring, data_of, only, open_payload, payloads_of, strange
+from tests.audit.independent.payloads import ENCRYPTED, READABLE, Ring, data_of, only, open_payload, payloads_of, strange
 from tests.audit.independent.strict import Unknown, need
 
 KEPT_OUT = ("task_id", "version", "worker_may_ignore")
@@ -152,7 +152,9 @@ def read(data: bytes, ring: Ring, settle: bool) -> Run:
             event.ClearField(name)  # type: ignore[arg-type]
         link = hashlib.sha256(link + hashlib.sha256(event.SerializeToString(deterministic=True)).digest()).digest()
         locked = [payload for payload in payloads_of(event) if payload.metadata.get("encoding") == ENCRYPTED]
-        shut = sum([open_payload(payload, ring) for payload in locked]) > 0
+        for payload in locked:
+            open_payload(payload, ring)
+        shut = any(payload.metadata.get("encoding", b"json/plain") not in READABLE for payload in payloads_of(event))
         principal = f"{event.principal.type}:{event.principal.name}" if event.HasField("principal") else None
         says = getattr(event, str(event.WhichOneof("attributes")))
         events.append(

@@ -13,6 +13,7 @@ from temporalio.api.common.v1 import Payload
 from tests.audit.independent.strict import Unreadable, need, parse
 
 ENCRYPTED = b"binary/encrypted"
+READABLE = {b"json/plain", b"json/protobuf", b"binary/plain", b"binary/protobuf", b"binary/null"}
 Ring = Mapping[str, bytes]
 """Keys by their ids."""
 SEALED = object()
