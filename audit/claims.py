@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import ValidationError
+from temporalio.api.history.v1 import HistoryEvent
 
 from approvals.decision import Heard, Withdrawal
 from approvals.errors import SignatureError
@@ -12,13 +15,16 @@ from approvals.jws import take_apart
 from approvals.settlement import USED, Claim
 from approvals.signed import Kind, Signed, opened
 from audit.law import Law, ever_pinned
-from audit.record import MissionRecord
+from audit.payloads import json_of
+from audit.record import MissionRecord, when
 from policies.canonical import Digest, parse
 from policies.directory import Directory
 from policies.errors import CanonicalError
 
 MAX_SIGNALS = 1000
 """So many signals to one run are judged. A flood may stop a mission; it can not make anybody work without end."""
+SKEW = timedelta(seconds=5)
+"""So far may two clocks of one server be apart."""
 MAX_CLAIM = 16 * 1024
 """Bytes of an announcement. A gate's is far smaller; a copy of one that was padded is nobody's, and makes nobody digest it."""
 
@@ -59,6 +65,28 @@ def announcements(
         if each is not None:
             found.setdefault((each.claim.proposal, each.claim.item), each)
     return found
+
+
+def began_for(
+    use: Sequence[HistoryEvent], told: Announcement, record: MissionRecord, directory: Directory, skew: timedelta = SKEW
+) -> bool:
+    """
+    Whether the workflow *use*, with payloads opened, was begun by the gate for what it then announced as *told* in *record*.
+
+    Its claim may be of another attempt, which died before it announced. A gate starts the use and announces after: what began
+    later, with a copy of the claim, is somebody else's.
+    """
+    first = use[0]
+    began, after = when(first.event_time), when(record.raw[told.event_id - 1].event_time)
+    payloads = first.workflow_execution_started_event_attributes.input.payloads
+    data = json_of(payloads[0]) if len(payloads) == 1 else None
+    try:
+        signed = Signed.model_validate(parse(data)) if data is not None and len(data) <= MAX_CLAIM else None
+        claim = Claim.model_validate(opened(signed, Kind.CLAIM, ever_pinned(directory).gate)) if signed is not None else None
+    except (SignatureError, CanonicalError, ValidationError):
+        return False
+    same = claim is not None and (claim.proposal, claim.item) == (told.claim.proposal, told.claim.item)
+    return same and began <= after + skew
 
 
 def uses(record: MissionRecord, law: Law) -> dict[tuple[Digest, int], Announcement]:

@@ -1,0 +1,178 @@
+"""What a hostile reader of the exporter, the verifier and the archiver found: each attack, and what must come of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import History, HistoryEvent
+
+from approvals.signed import Kind
+from audit import archive as container
+from audit import export, manifest
+from audit.archive import pack, unpack
+from audit.export import Sources, members_of
+from audit.manifest import CHECKPOINT, MANIFEST
+from audit.record import MissionRecord
+from audit.stored import events_of
+from audit.verification.result import Verdict
+from audit.verification.verify import Verifier
+from policies.canonical import Digest
+from policies.directory import Directory
+from tests.audit import keys
+from tests.audit.attacker import NOW, Loot, Strength
+from tests.audit.codec import KEYS
+from tests.audit.crafted import CRAFTED
+from tests.audit.independent.strict import Trust
+from tests.audit.independent.verify import verify as verified_by_page
+from tests.audit.stories import STORIES, TRUST, archive
+from tests.audit.verifying import doubts
+from workers.archiving import sayso_version
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_both_verifiers_say_the_same_of_every_story(name: str, ours: Verifier) -> None:
+    """Issue 4: the second verifier agrees with the first on every fixture."""
+    data = archive(name)
+    verdict, _ = verified_by_page(data, Trust(TRUST.read_text("utf-8")), KEYS)
+    assert (await ours.verify(data)).verdict == verdict
+
+
+CASES = [
+    (name, strength)
+    for name in CRAFTED
+    for strength in (Strength.RAW, Strength.SIGNED)
+    if strength is Strength.RAW or not name.startswith(("a manifest", "an empty checkpoint", "a checkpoint", "no checkpoint"))
+]
+
+
+@pytest.mark.parametrize(("name", "strength"), CASES)
+async def test_both_verifiers_say_the_same_of_what_was_crafted(name: str, strength: Strength, ours: Verifier) -> None:
+    """The same, of archives that a reader could take for something else."""
+    data = CRAFTED[name](Loot.of(archive("refunded"))).packed(strength)
+    verdict, findings = verified_by_page(data, Trust(TRUST.read_text("utf-8")), KEYS)
+    verification = await ours.verify(data)
+    assert verification.verdict == verdict, (findings, verification.reasons())
+
+
+async def test_claim_of_another_mission_that_a_stranger_signals_fails_nobody(ours: Verifier) -> None:
+    """Anyone who may signal can copy an announcement from one mission into another. That says nothing about either."""
+    loot = CRAFTED["the claim of another run"](Loot.of(archive("refunded")))
+    verification = await ours.verify(loot.packed(Strength.SIGNED))
+    assert (verification.verdict, doubts(verification)) == (Verdict.VERIFIED, set())
+
+
+def _record(name: str, change: Callable[[list[HistoryEvent]], list[HistoryEvent]]) -> MissionRecord:
+    """The record of a recorded mission whose history is changed, as its server would have had it."""
+    loot = Loot.of(archive(name))
+    mission, raw = loot.manifest.mission, change(events_of(loot.members, "history"))
+    return MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, raw)
+
+
+def _exported(record: MissionRecord, name: str, trust: Directory) -> bytes:
+    """The archive that an honest exporter makes of it."""
+    loot = Loot.of(archive(name))
+    uses = {key[5:-5]: events_of(loot.members, key[:-5]) for key in loot.members if key.startswith("uses/")}
+    bundles: dict[Digest, dict[str, bytes]] = {}
+    for path, content in loot.members.items():
+        if path.startswith("policies/"):
+            _, bundle, file = path.split("/", 2)
+            bundles.setdefault(Digest(bundle), {})[file] = content
+    members = members_of(Sources(record, uses, trust, bundles, sayso_version()), None)
+    listed = manifest.read(members[MANIFEST])
+    return pack({**members, CHECKPOINT: manifest.sign(listed, keys.signer("exporter"), NOW)})
+
+
+def _before_the_end(*more: HistoryEvent) -> Callable[[list[HistoryEvent]], list[HistoryEvent]]:
+    def change(events: list[HistoryEvent]) -> list[HistoryEvent]:
+        whole = [*events[:-1], *more, events[-1]]
+        for number, event in enumerate(whole, start=1):
+            event.event_id = number
+        return whole
+
+    return change
+
+
+def _absurd() -> HistoryEvent:
+    """A marker of a hostile worker's, as a real server (1.32) takes it: JSON has no form for such a duration."""
+    event = HistoryEvent(event_type=EventType.EVENT_TYPE_MARKER_RECORDED)
+    event.marker_recorded_event_attributes.failure.application_failure_info.next_retry_delay.seconds = 10**17
+    return event
+
+
+@pytest.mark.promise("G9")
+async def test_history_that_json_cannot_hold_is_exported_all_the_same(ours: Verifier, trust: Directory) -> None:
+    """One failure with an absurd delay, from anyone who may fail a task, would else lose the evidence at retention."""
+    data = _exported(_record("refunded", _before_the_end(_absurd())), "refunded", trust)
+    assert "history.pb" in unpack(data)
+    verification = await ours.verify(data)
+    assert (verification.verdict, doubts(verification)) == (Verdict.VERIFIED, set())
+    assert verified_by_page(data, Trust(TRUST.read_text("utf-8")), KEYS)[0] == Verdict.VERIFIED
+
+
+async def test_two_histories_in_one_archive_are_none(ours: Verifier) -> None:
+    """Two readers could take one each."""
+    loot = Loot.of(archive("refunded"))
+    whole = History(events=events_of(loot.members, "history")).SerializeToString(deterministic=True)
+    data = loot.with_member("history.pb", whole).packed(Strength.SIGNED)
+    assert (await ours.verify(data)).verdict is Verdict.FAILED
+    assert verified_by_page(data, Trust(TRUST.read_text("utf-8")), KEYS)[0] == Verdict.FAILED
+
+
+def _forged(record: MissionRecord, count: int) -> list[HistoryEvent]:
+    """So many proposals that no gate signed, each another: whoever may complete an activity records them."""
+    (entry, *_) = record.entries(Kind.PROPOSAL)
+    done = record.raw[entry.event_id - 1]
+    asked = record.raw[done.activity_task_completed_event_attributes.scheduled_event_id - 1]
+    found = []
+    for number in range(count):
+        order, answer = copy.deepcopy(asked), copy.deepcopy(done)
+        order.event_id, answer.event_id = 2 * number, 2 * number + 1
+        signed = entry.signed.model_copy(update={"body": {**entry.signed.body, "because": f"forged {number}"}})
+        (payload,) = answer.activity_task_completed_event_attributes.result.payloads
+        payload.data = signed.model_dump_json().encode()
+        found += [order, answer]
+    return found
+
+
+def _flooded(name: str, count: int) -> MissionRecord:
+    forged = _forged(_record(name, lambda events: events), count)
+
+    def change(events: list[HistoryEvent]) -> list[HistoryEvent]:
+        whole = _before_the_end(*forged)(events)
+        for one, other in zip(forged[::2], forged[1::2], strict=True):
+            other.activity_task_completed_event_attributes.scheduled_event_id = one.event_id
+        return whole
+
+    return _record(name, change)
+
+
+@pytest.mark.promise("G9")
+async def test_flood_of_forged_proposals_does_not_keep_a_mission_from_being_exported(
+    ours: Verifier, trust: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card each, in two members, and the archive was full: no evidence at all of what the gate did before."""
+    monkeypatch.setattr(export, "MAX_CARDS", 20)
+    record = _flooded("refunded", 60)
+    data = _exported(record, "refunded", trust)
+    members = unpack(data)
+    (real, *_) = (entry.signed.digest for entry in record.entries(Kind.PROPOSAL))
+    assert f"cards/{real}.json" in members and any(name.startswith("uses/") for name in members)
+    assert sum(name.startswith("cards/") for name in members) == 2 * 20
+    assert doubts(await ours.verify(data)) == {"answers"}
+
+
+async def test_what_has_no_room_is_left_out_and_the_history_is_not(
+    ours: Verifier, trust: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can fill an archive until there is none: rail, uses and policies give way, and their absence is told."""
+    record = _record("refunded", lambda events: events)
+    room = len(unpack(archive("refunded"))["history.json"]) + 8000
+    monkeypatch.setattr(container, "MAX_ARCHIVE", room + container.MANIFEST_ROOM)
+    members = unpack(_exported(record, "refunded", trust))
+    assert {name.partition("/")[0] for name in members} < {"history.json", "keys.json", MANIFEST, CHECKPOINT, "uses"}
+    monkeypatch.undo()
+    verification = await ours.verify(_exported(record, "refunded", trust))
+    assert verification.verdict is Verdict.VERIFIED
