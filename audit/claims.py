@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from pydantic import ValidationError
 from temporalio.api.history.v1 import HistoryEvent
@@ -46,7 +47,7 @@ def said(record: MissionRecord, proposal: Digest, law: Law) -> tuple[Heard | Wit
 
 def decisions(record: MissionRecord, law: Law) -> tuple[Heard, ...]:
     """Every signal but the gate's own announcements; a forged announcement is a malformed decision."""
-    return tuple(heard for heard in record.signals if _claim(heard, law.directory) is None)
+    return tuple(heard for heard in record.signals if _claim(heard, record, law.directory) is None)
 
 
 def announcements(
@@ -61,7 +62,7 @@ def announcements(
         most: So many signals are looked at, from the first; None: all. Forgeries cost a signature each.
     """
     found: dict[tuple[Digest, int], Announcement] = {}
-    for each in (_claim(heard, directory) for heard in record.signals[:most]):
+    for each in (_claim(heard, record, directory) for heard in record.signals[:most]):
         if each is not None:
             found.setdefault((each.claim.proposal, each.claim.item), each)
     return found
@@ -117,7 +118,13 @@ def claimed_use(heard: Heard) -> Claimed | None:
         return None
 
 
-def _claim(heard: Heard, directory: Directory) -> Announcement | None:
+def _claim(heard: Heard, record: MissionRecord, directory: Directory) -> Announcement | None:
+    if heard.name != USED:
+        return None
+    return record.once("claim", heard.event_id, directory, partial(_verified, heard, directory))
+
+
+def _verified(heard: Heard, directory: Directory) -> Announcement | None:
     try:
         signed = _sent(heard)
         if signed is None:

@@ -11,10 +11,11 @@ from temporalio.api.history.v1 import History, HistoryEvent
 
 from approvals.signed import Kind
 from audit import archive as container
-from audit import export, manifest
+from audit import chain, export, manifest
 from audit.archive import pack, unpack
 from audit.export import Sources, members_of
 from audit.manifest import CHECKPOINT, MANIFEST
+from audit.parts import Completed, completed_in
 from audit.record import MissionRecord
 from audit.stored import events_of
 from audit.verification.result import Verdict
@@ -176,3 +177,41 @@ async def test_what_has_no_room_is_left_out_and_the_history_is_not(
     monkeypatch.undo()
     verification = await ours.verify(_exported(record, "refunded", trust))
     assert verification.verdict is Verdict.VERIFIED
+
+
+@pytest.mark.parametrize("name", ["large", "batch", "unknown-then-retried", "amended-then-approved"])
+def test_record_before_an_event_is_the_one_that_was_read_then(name: str) -> None:
+    """What is told of a prefix is taken from the whole, and must be what the prefix alone tells."""
+    whole = _record(name, lambda events: events)
+    assert whole.chain and whole.signals and whole.completed and whole.entries(Kind.PROPOSAL) and whole.started
+    for event_id in range(2, whole.head + 2):
+        found, alone = whole.before(event_id), _record(name, lambda events, end=event_id: events[: end - 1])  # type: ignore[misc]
+        if alone.head != event_id - 1:
+            continue
+        assert (found.chain, found.signals, found.completed) == (alone.chain, alone.signals, alone.completed)
+        assert (found.started, found.entries(Kind.SETTLEMENT)) == (alone.started, alone.entries(Kind.SETTLEMENT))
+
+
+async def test_work_of_a_verification_does_not_grow_with_the_square_of_a_mission(
+    ours: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of signals makes a settlement each; judging each anew digested and read the whole history each time."""
+    digested, read = [0], [0]
+    digest = chain.stable
+
+    def counted(event: HistoryEvent) -> HistoryEvent:
+        digested[0] += 1
+        return digest(event)
+
+    def counted_too(event: HistoryEvent, scheduled: HistoryEvent) -> Completed:
+        read[0] += 1
+        return completed_in(event, scheduled)
+
+    data = archive("amended-then-approved")
+    members = Loot.of(data)
+    events, done = len(members.events), members.members["history.json"].count(b'"activityTaskCompletedEventAttributes"')
+    monkeypatch.setattr(chain, "stable", counted)
+    monkeypatch.setattr("audit.record.completed_in", counted_too)
+    assert (await ours.verify(data)).verdict is Verdict.VERIFIED
+    # Once for the checks, and once for the rail, which grows event by event.
+    assert (digested[0], read[0]) == (2 * events, done)
