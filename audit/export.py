@@ -80,7 +80,7 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
     # As a person would write it: a gate's key has no dates, and a default spelled out would be one.
     hints = sources.directory.model_dump(mode="json", exclude_defaults=True)
     members = dict([stored("history", record.raw), ("keys.json", _json(hints))])
-    told = derived(record, sources.directory)
+    told = _told(sources)
     if sealed:
         told = {name + SEALED_SUFFIX: seal(content, name) for name, content in told.items()} if seal is not None else {}
     for more in (*_policies(sources), _uses(sources), told):
@@ -99,6 +99,13 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
         )
     )
     return members
+
+
+def _told(sources: Sources) -> dict[str, bytes]:
+    try:
+        return derived(sources.record, sources.directory)
+    except Exception:  # a history is strangers' text: whatever some of it does to who tells it, the history is kept
+        return {}
 
 
 def _policies(sources: Sources) -> Iterator[dict[str, bytes]]:
@@ -167,8 +174,8 @@ def _first(found: Mapping[_K, _T], proven: Collection[Digest], by: Callable[[_K]
 def bundles_of(record: MissionRecord) -> tuple[Digest, ...]:
     """The digests of the bundles that proposals and settlements in *record* name, whoever signed them."""
     bodies = [entry.signed.body for kind in (Kind.PROPOSAL, Kind.SETTLEMENT) for entry in record.entries(kind)]
-    named = {body.get("bundle") for body in bodies}
-    return tuple(sorted(Digest(name) for name in named if isinstance(name, str) and _DIGEST.fullmatch(name)))
+    named = [body.get("bundle") for body in bodies]
+    return tuple(sorted({Digest(name) for name in named if isinstance(name, str) and _DIGEST.fullmatch(name)}))
 
 
 def _announced(value: bytes) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -215,3 +217,48 @@ async def test_work_of_a_verification_does_not_grow_with_the_square_of_a_mission
     assert (await ours.verify(data)).verdict is Verdict.VERIFIED
     # Once for the checks, and once for the rail, which grows event by event.
     assert (digested[0], read[0]) == (2 * events, done)
+
+
+@pytest.mark.promise("G9")
+@pytest.mark.parametrize("kind", ["proposal", "settlement"])
+async def test_answer_that_names_no_bundle_but_a_list_is_exported_too(kind: str, ours: Verifier, trust: Directory) -> None:
+    """Whoever may complete an activity wrote `"bundle": []`, and the exporter ended with a TypeError: for good."""
+    order, answer = _forged(_record("refunded", lambda events: events), 1)
+    (payload,) = answer.activity_task_completed_event_attributes.result.payloads
+    payload.data = json.dumps({**json.loads(payload.data), "kind": kind, "body": {"bundle": []}}).encode()
+    record = _record("refunded", _before_the_end(order, answer))
+    answer.activity_task_completed_event_attributes.scheduled_event_id = order.event_id
+    data = _exported(_record("refunded", lambda _: list(record.raw)), "refunded", trust)
+    assert doubts(await ours.verify(data)) == {"answers"}
+
+
+async def test_rail_that_cannot_be_told_keeps_no_history_from_being_exported(
+    ours: Verifier, trust: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history is strangers' text. Whatever some of it does to who tells it, the history is kept, and the gap is told."""
+
+    def broken(*_: object) -> dict[str, bytes]:
+        raise TypeError("of a kind that nobody thought of")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "derived", broken)
+        data = _exported(_record("refunded", lambda events: events), "refunded", trust)
+    assert doubts(await ours.verify(data)) == {"rail"}
+
+
+async def test_reset_after_the_use_was_announced_is_incomplete_and_no_forgery(ours: Verifier, trust: Directory) -> None:
+    """The announcement was taken over with the rest: it is of the run before, and FAILED nobody there."""
+
+    def reset(events: list[HistoryEvent]) -> list[HistoryEvent]:
+        begun = max(event.event_id for event in events if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED)
+        failed = HistoryEvent(event_id=begun + 1, event_type=EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
+        failed.workflow_task_failed_event_attributes.new_run_id = "another"
+        ended = HistoryEvent(event_id=begun + 2, event_type=EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED)
+        ended.workflow_execution_terminated_event_attributes.reason = "enough"
+        for event in (failed, ended):
+            event.event_time.CopyFrom(events[-1].event_time)
+        return [*events[:begun], failed, ended]
+
+    record = replace(_record("refunded", reset), run_id="another")
+    verification = await ours.verify(_exported(record, "refunded", trust))
+    assert (verification.verdict, doubts(verification)) == (Verdict.INCOMPLETE, {"run", "witnesses", "answers"})
