@@ -19,6 +19,7 @@ from audit.export import Sources, members_of
 from audit.manifest import CHECKPOINT, MANIFEST
 from audit.parts import Completed, completed_in
 from audit.record import MissionRecord
+from audit.report.compose import Source, report_of
 from audit.stored import events_of
 from audit.verification.result import Verdict
 from audit.verification.verify import Verifier
@@ -262,3 +263,17 @@ async def test_reset_after_the_use_was_announced_is_incomplete_and_no_forgery(ou
     record = replace(_record("refunded", reset), run_id="another")
     verification = await ours.verify(_exported(record, "refunded", trust))
     assert (verification.verdict, doubts(verification)) == (Verdict.INCOMPLETE, {"run", "witnesses", "answers"})
+
+
+@pytest.mark.parametrize("what", ["the receipt of another run in the use", "the claim of another run"])
+async def test_page_tells_no_deed_of_another_mission_as_one_of_this(what: str, ours: Verifier) -> None:
+    """A stranger signals what the gate signed elsewhere: the archive is VERIFIED, and its page must not tell more than that."""
+    data = CRAFTED[what](Loot.of(archive("refunded"))).packed(Strength.SIGNED)
+    examined = await ours.examine(data)
+    source = Source("x.sayso", manifest.sha256(data), len(data), "trust.yaml", ours.trust, NOW, ours.version)
+    story = report_of(examined, source).story
+    assert story is not None and examined.material is not None and examined.verification.verdict is Verdict.VERIFIED
+    told = [(part.proposal, part.doubt) for part in story.receipts.shown]
+    told += [(part.proposal, part.doubt) for part in story.uses.shown]
+    strange = [doubt for proposal, doubt in told if proposal not in examined.material.proposals]
+    assert strange and all(strange)
