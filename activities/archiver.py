@@ -127,7 +127,8 @@ class Archiver:
     async def _list(self) -> None:
         """Notes what may have to be archived. Nothing that was noted is dropped but by a look at everything."""
         now = self._clock()
-        sweep = self._swept is None or now - self._swept >= SWEEP
+        # A clock that was set back is no reason to look less often.
+        sweep = self._swept is None or not timedelta(0) <= now - self._swept < SWEEP
         if sweep:
             self._index.refresh()
             self._retention = await self._runs.retention()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
 
@@ -12,19 +12,25 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.histories import ServerHistories, fetch, unreachable
+from activities.histories import ServerHistories, fetch_some, unreachable
 from activities.ports import Clock
 from activities.uses import use_id
 from approvals.jws import Signer
+from approvals.proposal import use_key
 from audit import manifest
 from audit.archive import SUFFIX, pack
-from audit.export import Seal, Sources, bundles_of, members_of, use_keys
+from audit.claims import Announcement, announcements, began_for
+from audit.export import Seal, Sources, bundles_of, members_of, wanted_uses
 from audit.manifest import CHECKPOINT, MANIFEST
-from audit.payloads import key_id
+from audit.payloads import key_id, open_events
 from audit.record import CLOSING, MissionRecord
 from policies.canonical import Digest
 from policies.directory import Directory
 
+MAX_USE_BYTES, MAX_USES_BYTES = 4 * 1024 * 1024, 64 * 1024 * 1024
+"""Of one use, and of all in an archive. What a gate writes there is a claim and a receipt."""
+MAX_RUNS = 100
+"""So many runs of one use are looked through for the gate's."""
 MAX_NAME = 120
 """Characters of a mission's id in a file's name."""
 
@@ -96,7 +102,7 @@ class Exporter:
             AuditError: The history holds what this version cannot digest, or what no archive can hold.
         """
         record = await ServerHistories(self._client).read(mission_id, run_id)
-        uses = {key: found for key in use_keys(record) if (found := await self._use(key)) is not None}
+        uses = await self._uses(record)
         bundles = self._bundles.find(bundles_of(record))
         sources = Sources(record, uses, self._directory, bundles, self._version)
         members = members_of(sources, self._seal(record))
@@ -105,13 +111,51 @@ class Exporter:
         still = tuple(key for key, events in uses.items() if not events or events[-1].event_type not in CLOSING)
         return Exported(f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}", pack(members), record, still)
 
-    async def _use(self, key: str) -> list[HistoryEvent] | None:
+    async def _uses(self, record: MissionRecord) -> dict[str, list[HistoryEvent]]:
+        """By key. One that is larger than any a gate makes was filled by somebody: it is left out, and so missed."""
+        told = announcements(record, self._directory)
+        announced = {use_key(*item): each for item, each in told.items()}
+        found, room = dict[str, list[HistoryEvent]](), MAX_USES_BYTES
+        for key in wanted_uses(record, self._directory):
+            events = await self._use(key, announced.get(key), record, min(MAX_USE_BYTES, room))
+            if events is not None:
+                found[key] = events
+                room -= sum(event.ByteSize() for event in events)
+        return found
+
+    async def _use(self, key: str, told: Announcement | None, record: MissionRecord, most: int) -> list[HistoryEvent] | None:
+        """The run of the use that the gate started; where none is, the latest. None where there is none, or it is too large."""
+        latest = await self._fetched(key, "", most)
+        sure = timedelta(0)
+        if told is None or (latest and began_for(await self._opened(latest), told, record, self._directory, sure)):
+            return latest
+        # Whoever may write to the namespace may start another run under the id once the gate's has closed.
+        for run_id in await self._runs(key):
+            events = await self._fetched(key, run_id, most)
+            if events and began_for(await self._opened(events), told, record, self._directory):
+                return events
+        return latest
+
+    async def _fetched(self, key: str, run_id: str, most: int) -> list[HistoryEvent] | None:
         try:
-            return await fetch(self._client, use_id(key))
+            return await fetch_some(self._client, use_id(key), run_id, most)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise unreachable(error) from error
+
+    async def _opened(self, events: list[HistoryEvent]) -> list[HistoryEvent]:
+        return await open_events(events[:1], self._client.data_converter.payload_codec)
+
+    async def _runs(self, key: str) -> list[str]:
+        """Its runs, oldest first; a bounded number of them."""
+        query, runs = f"WorkflowId = '{use_id(key)}'", []
+        try:
+            async for run in self._client.list_workflows(query, limit=MAX_RUNS):
+                runs.append((run.start_time, run.run_id))
+        except RPCError as error:
+            raise unreachable(error) from error
+        return [run_id for _, run_id in sorted(runs)]
 
     def _seal(self, record: MissionRecord) -> Seal | None:
         """Seals with the key that the history was encrypted with first, so that a rotation changes no archive."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.history.v1 import HistoryEvent
@@ -96,14 +98,29 @@ def _start_payloads(event: HistoryEvent) -> list[Payload]:
 
 async def fetch(client: Client, workflow_id: str, run_id: str = "") -> list[HistoryEvent]:
     """All events of a run (the latest where none is named), as stored. Raises RPCError."""
-    events: list[HistoryEvent] = []
+    return [event async for event in _pages(client, workflow_id, run_id)]
+
+
+async def fetch_some(client: Client, workflow_id: str, run_id: str, most: int) -> list[HistoryEvent] | None:
+    """The same, or None where they are more than *most* bytes. Raises RPCError."""
+    events, size = list[HistoryEvent](), 0
+    async for event in _pages(client, workflow_id, run_id):
+        events.append(event)
+        size += event.ByteSize()
+        if size > most:
+            return None
+    return events
+
+
+async def _pages(client: Client, workflow_id: str, run_id: str) -> AsyncIterator[HistoryEvent]:
     execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
     request = GetWorkflowExecutionHistoryRequest(namespace=client.namespace, execution=execution)
     while True:
         page = await client.workflow_service.get_workflow_execution_history(request)
-        events.extend(page.history.events)
+        for event in page.history.events:
+            yield event
         if not page.next_page_token:
-            return events
+            return
         request.next_page_token = page.next_page_token
 
 

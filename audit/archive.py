@@ -22,6 +22,8 @@ SUFFIX = ".sayso"
 MAX_ARCHIVE = 512 * 1024 * 1024
 MAX_MEMBERS = 20_000
 _BLOCK = 512
+MANIFEST_ROOM = 16 * 1024 * 1024
+"""Room for the chain in a manifest, and for a checkpoint."""
 _SIZE = re.compile(rb"[0-7]{11}\0")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
@@ -47,6 +49,13 @@ def pack(members: Mapping[str, bytes]) -> bytes:
             except ValueError as error:
                 raise ArchiveError(f"`{name}` is too long a name for a member") from error
     return buffer.getvalue()
+
+
+def fits(members: Mapping[str, bytes]) -> bool:
+    """Whether *members* have room in one archive, with a manifest and a checkpoint."""
+    # A header and padding each; of the manifest a line each, and one for each event of the longest history.
+    whole = sum(len(content) + 2 * _BLOCK + len(name) + 200 for name, content in members.items())
+    return len(members) <= MAX_MEMBERS - 2 and whole <= MAX_ARCHIVE - MANIFEST_ROOM
 
 
 def unpack(data: bytes) -> dict[str, bytes]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pydantic import ValidationError
 from temporalio.api.history.v1 import HistoryEvent
@@ -21,21 +22,30 @@ from approvals.card import as_text, render
 from approvals.proposal import Proposal, use_key
 from approvals.settlement import USED
 from approvals.signed import Kind
+from audit.archive import fits
 from audit.chain import settled_events
+from audit.claims import announcements
 from audit.manifest import FORMAT, MANIFEST, Manifest, member, written
-from audit.payloads import key_id, unopened
+from audit.payloads import encrypted, key_id, unopened
+from audit.proven import proposed
 from audit.rail import rail
 from audit.record import MissionRecord
-from audit.stored import to_json
+from audit.stored import stored
 from policies.canonical import Digest, digest, parse
 from policies.directory import Directory
 from policies.errors import CanonicalError
+
+_K = TypeVar("_K", bound=str)
+_T = TypeVar("_T")
 
 Seal = Callable[[bytes, str], bytes]
 """Encrypts bytes for a purpose, the same bytes the same way."""
 SEALED_SUFFIX = ".sealed"
 MAX_USES = 2000
-"""So many uses are fetched. Whoever floods a mission with forged proposals makes it INCOMPLETE, and nothing worse."""
+"""So many uses are fetched, those that a known gate named first. Whoever floods a mission with forged proposals makes it
+INCOMPLETE, and nothing worse."""
+MAX_CARDS = 1000
+"""So many cards are in an archive, those of a known gate's proposals first. Any card follows from the history anyway."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -69,17 +79,14 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
     sealed = key_id(record.raw) is not None
     # As a person would write it: a gate's key has no dates, and a default spelled out would be one.
     hints = sources.directory.model_dump(mode="json", exclude_defaults=True)
-    members = {"history.json": to_json(record.raw), "keys.json": _json(hints)}
-    for key, events in sources.uses.items():
-        members[f"uses/{key}.json"] = to_json(settled_events(events))
-    for named in bundles_of(record):
-        for path, content in sources.bundles.get(named, {}).items():
-            members[f"policies/{named}/{path}"] = content
-    for name, content in derived(record, sources.directory).items():
-        if not sealed:
-            members[name] = content
-        elif seal is not None:
-            members[name + SEALED_SUFFIX] = seal(content, name)
+    members = dict([stored("history", record.raw), ("keys.json", _json(hints))])
+    told = _told(sources)
+    if sealed:
+        told = {name + SEALED_SUFFIX: seal(content, name) for name, content in told.items()} if seal is not None else {}
+    for more in (*_policies(sources), _uses(sources), told):
+        # INVARIANT: the history is always kept. What there is no room for is left out, and the archive is INCOMPLETE.
+        if fits({**members, **more}):
+            members |= more
     members[MANIFEST] = written(
         Manifest(
             format=FORMAT,
@@ -94,18 +101,35 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
     return members
 
 
+def _told(sources: Sources) -> dict[str, bytes]:
+    try:
+        return derived(sources.record, sources.directory)
+    except Exception:  # a history is strangers' text: whatever some of it does to who tells it, the history is kept
+        return {}
+
+
+def _policies(sources: Sources) -> Iterator[dict[str, bytes]]:
+    for named in bundles_of(sources.record):
+        files = sources.bundles.get(named, {})
+        yield {f"policies/{named}/{path}": content for path, content in files.items()}
+
+
+def _uses(sources: Sources) -> dict[str, bytes]:
+    return dict(stored(f"uses/{key}", settled_events(events)) for key, events in sources.uses.items())
+
+
 def derived(record: MissionRecord, directory: Directory) -> dict[str, bytes]:
     """
-    What an archive holds for people: the rail, and every card as shown. Each follows from the history alone.
+    What an archive holds for people: the rail, and the cards as shown. They follow from the history and *directory*.
 
     INVARIANT: nothing that was encrypted is in them where they are not sealed. Only signals can be encrypted then, and whoever
     copies another mission's ciphertext into one must not have it told in clear.
     """
-    if key_id(record.raw) is None:
+    if key_id(record.raw) is None and any(map(encrypted, record.raw)):
         record = replace(record, opened=[unopened(event) for event in record.raw])
     observations = [observation.model_dump(mode="json") for observation in rail(record, directory)]
     found = {"rail.json": _json(observations)}
-    for name, proposal in recorded_proposals(record).items():
+    for name, proposal in _first(recorded_proposals(record), _proven(record, directory), by=lambda name: name)[:MAX_CARDS]:
         card = render(proposal)
         found[f"cards/{name}.json"] = _json(card.form())
         found[f"cards/{name}.txt"] = (as_text(card) + "\n").encode()
@@ -124,24 +148,41 @@ def recorded_proposals(record: MissionRecord) -> dict[Digest, Proposal]:
     return found
 
 
-def use_keys(record: MissionRecord) -> tuple[str, ...]:
+def use_keys(record: MissionRecord) -> frozenset[str]:
     """The names of the uses that *record* could have: of each item of each proposal, and of each that was announced."""
-    keys = {
-        use_key(name, item): None
-        for name, proposal in recorded_proposals(record).items()
-        for item in range(len(proposal.actions))
-    }
+    return frozenset(key for key, _ in _named(record))
+
+
+def wanted_uses(record: MissionRecord, directory: Directory) -> tuple[str, ...]:
+    """The names of the uses to fetch: of all that *record* could have, those that a gate of *directory* named first."""
+    proven = _proven(record, directory) | {name for name, _ in announcements(record, directory)}
+    return tuple(key for key, _ in _first(dict(_named(record)), proven, by=lambda key: Digest(key.partition(".")[0])))[
+        :MAX_USES
+    ]
+
+
+def _named(record: MissionRecord) -> Iterator[tuple[str, None]]:
+    for name, proposal in recorded_proposals(record).items():
+        yield from ((use_key(name, item), None) for item in range(len(proposal.actions)))
     for heard in record.signals:
         value = heard.values[0] if heard.name == USED and len(heard.values) == 1 else None
-        keys |= dict.fromkeys(_announced(value) if value is not None else ())
-    return tuple(sorted(keys))[:MAX_USES]
+        yield from ((key, None) for key in (_announced(value) if value is not None else ()))
+
+
+def _proven(record: MissionRecord, directory: Directory) -> frozenset[Digest]:
+    return frozenset(name for name, _ in proposed(record, directory).values())
+
+
+def _first(found: Mapping[_K, _T], proven: Collection[Digest], by: Callable[[_K], Digest]) -> list[tuple[_K, _T]]:
+    """*found* by name, what is *proven* before what is not."""
+    return sorted(found.items(), key=lambda each: (by(each[0]) not in proven, each[0]))
 
 
 def bundles_of(record: MissionRecord) -> tuple[Digest, ...]:
     """The digests of the bundles that proposals and settlements in *record* name, whoever signed them."""
     bodies = [entry.signed.body for kind in (Kind.PROPOSAL, Kind.SETTLEMENT) for entry in record.entries(kind)]
-    named = {body.get("bundle") for body in bodies}
-    return tuple(sorted(Digest(name) for name in named if isinstance(name, str) and _DIGEST.fullmatch(name)))
+    named = [body.get("bundle") for body in bodies]
+    return tuple(sorted({Digest(name) for name in named if isinstance(name, str) and _DIGEST.fullmatch(name)}))
 
 
 def _announced(value: bytes) -> tuple[str, ...]:

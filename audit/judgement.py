@@ -147,6 +147,10 @@ def _settled(record: MissionRecord, digest: Digest, law: Law) -> Settlement | No
     """A no that the gate gave stays a no, whatever the directory says today."""
     ever = ever_pinned(law.directory)
     for entry in record.entries(Kind.SETTLEMENT):
+        body = entry.signed.body
+        if body.get("proposal") != digest or body.get("kind") not in tuple(FINAL):
+            # Told apart before a signature is looked at: a long mission has many answers, and each is judged over all before.
+            continue
         settlement = verified_settlement(entry, ever)
         if settlement and settlement.proposal == digest and settlement.kind in FINAL:
             return settlement

@@ -95,8 +95,15 @@ def _closed(payload: Payload) -> bool:
 
 
 def _encrypted(event: HistoryEvent) -> Payload | None:
+    if ENCRYPTED not in event.SerializeToString():
+        return None
     parts = (part for part in _parts(event) if isinstance(part, Payload))
     return next((payload for payload in parts if payload.metadata.get("encoding") == ENCRYPTED), None)
+
+
+def encrypted(event: HistoryEvent) -> bool:
+    """Whether a payload of *event*, as stored, is encrypted."""
+    return _encrypted(event) is not None
 
 
 def unopened(event: HistoryEvent) -> HistoryEvent:

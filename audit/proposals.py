@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -40,13 +41,17 @@ def signed_proposals(record: MissionRecord, law: Law) -> dict[Digest, Found]:
     """The proposals in *record* that a pinned gate key signed, by recomputed digest, in the order of the history."""
     found: dict[Digest, Found] = {}
     for entry in record.entries(Kind.PROPOSAL):
-        try:
-            body = opened(entry.signed, Kind.PROPOSAL, law.directory.gate)
-            proposal = Proposal.model_validate(body)
-        except (SignatureError, ValidationError):
-            continue
-        found.setdefault(entry.signed.digest, Found(proposal, entry.signed.digest, entry.event_id))
+        proposal = record.once("proposal", entry.event_id, law.directory, partial(_verified, entry, law.directory))
+        if proposal is not None:
+            found.setdefault(entry.signed.digest, Found(proposal, entry.signed.digest, entry.event_id))
     return found
+
+
+def _verified(entry: Entry, directory: Directory) -> Proposal | None:
+    try:
+        return Proposal.model_validate(opened(entry.signed, Kind.PROPOSAL, directory.gate))
+    except (SignatureError, ValidationError):
+        return None
 
 
 def open_proposals(record: MissionRecord, law: Law, now: datetime) -> tuple[Found, ...]:

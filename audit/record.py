@@ -5,10 +5,12 @@ completed, and only its signature makes it the gate's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -26,6 +28,7 @@ from audit.parts import when as when
 from audit.payloads import json_of
 from policies.action import MissionRef
 from policies.canonical import Digest
+from policies.directory import Directory
 
 CLOSING = frozenset(
     {
@@ -40,6 +43,18 @@ CLOSING = frozenset(
 """With one of these a run ends; nothing comes after it."""
 
 
+_T = TypeVar("_T")
+_PREFIXES: Mapping[str, Callable[[Any, int], Any]] = {
+    "chain": lambda chain, event_id: chain[: event_id - 1],
+    "started": lambda started, event_id: started,
+    **dict.fromkeys(
+        ("signals", "completed", "_answers"),
+        lambda found, event_id: found[: bisect_left(found, event_id, key=lambda each: each.event_id)],
+    ),
+}
+"""How what is told of a record follows from the same of a longer one."""
+
+
 @dataclass(frozen=True)
 class MissionRecord:
     """One run, from events as stored (`raw`) and the same events with payloads opened (`opened`)."""
@@ -49,6 +64,8 @@ class MissionRecord:
     run_id: str
     raw: Sequence[HistoryEvent]
     opened: Sequence[HistoryEvent] = field(repr=False)
+    known: dict[tuple[str, int, int], tuple[Directory, Any]] = field(default_factory=dict, repr=False, compare=False)
+    """See `once`."""
 
     @classmethod
     def of(
@@ -141,8 +158,21 @@ class MissionRecord:
         return any(event.event_type == wanted for event in self.raw)
 
     def before(self, event_id: int) -> MissionRecord:
-        """The record as it was just before event *event_id*."""
-        return replace(self, raw=self.raw[: event_id - 1], opened=self.opened[: event_id - 1])
+        """The record as it was just before event *event_id*; what was told of this one already is not told again."""
+        found = replace(self, raw=self.raw[: event_id - 1], opened=self.opened[: event_id - 1])
+        if found.raw:
+            kept = {name: _PREFIXES[name](value, event_id) for name, value in vars(self).items() if name in _PREFIXES}
+            vars(found).update(kept)
+        return found
+
+    def once(self, what: str, event_id: int, directory: Directory, find: Callable[[], _T]) -> _T:
+        """What *find* finds about an event by *directory*, found once for this record and what it was before."""
+        key = (what, event_id, id(directory))
+        if key not in self.known:
+            # The directory is kept: so no other one has its place in memory.
+            self.known[key] = (directory, find())
+        found: _T = self.known[key][1]
+        return found
 
     @property
     def head(self) -> int:

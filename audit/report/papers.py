@@ -96,6 +96,8 @@ def announcements(material: Material) -> Iterator[Paper[Claim]]:
         if paper is None:
             continue
         # Of a revoked key an announcement still counts: it can only stop.
+        if not paper.doubt and not material.ours(paper.body.mission):
+            paper = _doubted(paper)
         counts = heard.event_id in first
         yield paper if counts and not paper.doubt else _doubted(paper, paper.doubt or "it is not the first of its use")
 
@@ -116,7 +118,14 @@ def _slip(signed: Signed, material: Material, place: str, event: int | None) -> 
     except (ValidationError, CanonicalError):
         return
     unsure = standing(signed, Kind.RECEIPT, material, "receipts", event)
-    yield Slip(receipt, found, key_of(signed.jws), unsure.words if unsure else "", place, event)
+    # Anyone may signal a use: a gate's receipt of another run tells nothing of this one.
+    doubt = unsure.words if unsure else "" if _ours(receipt, material) else ELSEWHERE
+    yield Slip(receipt, found, key_of(signed.jws), doubt, place, event)
+
+
+def _ours(receipt: Receipt, material: Material) -> bool:
+    found = material.proposals.get(receipt.proposal)
+    return found is not None and 0 <= receipt.item < len(found.proposal.actions)
 
 
 def _papers(material: Material, kind: Kind, model: type[_T]) -> Iterator[Paper[_T]]:

@@ -12,7 +12,7 @@ from audit.verification.result import Found, fails, holds, missing, of
 from policies.directory import Directory
 
 _MEMBER = re.compile(
-    r"history\.json|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.json|policies/[0-9a-f]{64}/.+"
+    r"history\.(json|pb)|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.(json|pb)|policies/[0-9a-f]{64}/.+"
     r"|(rail\.json|cards/[0-9a-f]{64}\.(json|txt))(\.sealed)?"
 )
 """What an archive of this format has in it."""

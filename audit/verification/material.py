@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from audit.payloads import json_of, open_events, sealed
 from audit.proposals import Found as Proposed
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord
-from audit.stored import from_json
+from audit.stored import BINARY, JSON, events_of
 from audit.verification import sequence
 from audit.verification.result import Found, fails, missing
 from policies.action import MissionRef
@@ -39,7 +39,8 @@ NOBODY = Directory(groups=(), people={})
 class UseRecord:
     """A `use` workflow as archived: what took it, and what was recorded in it, by whomever."""
 
-    claim: Signed | None
+    begun: Sequence[HistoryEvent]
+    """Its first event, opened; none where it has no events."""
     receipts: tuple[Signed, ...]
     sealed: bool
     """Some payload of it could not be opened."""
@@ -129,7 +130,7 @@ async def opened_record(manifest: Manifest, members: Mapping[str, bytes], codec:
     Raises:
         AuditError: The history is not one a mission can have, or not one this version can read.
     """
-    raw = from_json(members.get("history.json", b""), "history.json")
+    raw = events_of(members, "history")
     mission = manifest.mission
     return MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, await open_events(raw, codec))
 
@@ -142,22 +143,20 @@ async def opened_uses(members: Mapping[str, bytes], codec: PayloadCodec | None) 
         ArchiveError: One is not a history.
     """
     found: dict[str, UseRecord] = {}
-    for name, content in members.items():
-        folder, _, file = name.partition("/")
-        if folder == "uses" and file.endswith(".json"):
-            key = file.removesuffix(".json")
-            found[key] = _use(key, await open_events(from_json(content, name), codec))
+    for name in members:
+        if name.startswith("uses/") and name.endswith((JSON, BINARY)):
+            stem = name.removesuffix(JSON).removesuffix(BINARY)
+            key = stem.removeprefix("uses/")
+            found[key] = _use(key, await open_events(events_of(members, stem), codec))
     return found
 
 
 def _use(key: str, events: list[HistoryEvent]) -> UseRecord:
-    first = events[0].workflow_execution_started_event_attributes.input.payloads if events else []
-    claims = [_signed(json_of(payload)) for payload in first]
     signals = [event for event in events if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED]
     payloads = [p for event in signals for p in event.workflow_execution_signaled_event_attributes.input.payloads]
     receipts = [signed for signed in (_signed(json_of(payload)) for payload in payloads) if signed is not None]
     closed = any(sealed(event) for event in events)
-    return UseRecord(claims[0] if len(claims) == 1 else None, tuple(receipts), closed, _trouble(key, events))
+    return UseRecord(events[:1], tuple(receipts), closed, _trouble(key, events))
 
 
 def _trouble(key: str, events: list[HistoryEvent]) -> str | None:

@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from approvals.proposal import Proposal, use_key
 from approvals.settlement import Receipt, Settlement, SettlementKind
 from approvals.signed import Kind, Signed
-from audit.claims import Announcement, claimed_use
+from audit.claims import Announcement, began_for, claimed_use
 from audit.export import use_keys
 from audit.judgement import Point, judge
 from audit.proposals import FINAL
 from audit.record import when
 from audit.verification.answers import standing
 from audit.verification.decisions import admits, unpinned
-from audit.verification.material import Material
+from audit.verification.material import Material, UseRecord
 from audit.verification.result import Found, fails, holds, missing, of
 from policies.canonical import Digest
 
@@ -43,6 +43,9 @@ def check_uses(material: Material) -> list[Found]:
     found: list[Found] = []
     for (name, item), announcement in material.announcements.items():
         key = use_key(name, item)
+        if not material.ours(announcement.claim.mission):
+            # A stranger's copy, or taken over by a reset: of another run, it says nothing about this one.
+            continue
         if name not in material.proposals:
             words = f"the use of a proposal that no pinned gate made in this run was announced: `{name[:12]}`"
             found.append(fails("uses", words, announcement.event_id))
@@ -54,7 +57,14 @@ def check_uses(material: Material) -> list[Found]:
             found.append(missing("uses", f"the workflow `{_name(key)}` is not in the archive", announcement.event_id))
         elif material.uses[key].sealed:
             found.append(missing("uses", f"the workflow `{_name(key)}` is sealed", announcement.event_id))
-    named = set(use_keys(material.record))
+        elif material.uses[key].begun and not began_for(
+            material.uses[key].begun, announcement, material.record, material.trust
+        ):
+            words = (
+                f"the workflow `{_name(key)}` here is not the one that was announced: what was recorded in that is not known"
+            )
+            found.append(missing("uses", words, announcement.event_id))
+    named = use_keys(material.record)
     for key, use in material.uses.items():
         if key not in named:
             found.append(material.nameless("uses", f"the workflow `{_name(key)}`"))
@@ -62,6 +72,11 @@ def check_uses(material: Material) -> list[Found]:
             found.append(fails("uses", f"of the workflow `{_name(key)}`, {use.trouble}"))
     found += _unannounced(material)
     return found or [holds("uses", f"announced before anything was sent: {of(len(material.announcements), 'use')}")]
+
+
+def _begun(use: UseRecord, announcement: Announcement, material: Material) -> bool:
+    """Whether a gate began *use* for what was announced; of one without events something worse is said."""
+    return not use.begun or began_for(use.begun, announcement, material.record, material.trust)
 
 
 def _unannounced(material: Material) -> Iterator[Found]:

@@ -34,6 +34,7 @@ from tests.audit.mutations import Mutant, edits, structural
 from tests.audit.stories import STORIES, THEIR_TRUST, TRUST, archive
 from tests.audit.trusts import TRICKS, changed_pins
 from tests.audit.verifying import verifier
+from tests.conftest import Without
 
 OURS = {"policies", "approvals", "audit", "activities", "workflows", "workers", "examples", "benchmarks"}
 HERE = Path(__file__).parent / "independent"
@@ -105,11 +106,9 @@ async def test_both_find_the_same_in_a_recorded_mission(name: str, ours: Verifie
 @pytest.mark.parametrize(
     ("check", "name"), [("witnesses", "copied-read"), ("answers", "forged-settlement"), ("ends", "terminated")]
 )
-async def test_a_check_that_one_of_them_lacks_is_noticed(
-    check: str, name: str, ours: Verifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_check_that_one_of_them_lacks_is_noticed(check: str, name: str, ours: Verifier, without: Without) -> None:
     """The control: what is compared can differ."""
-    monkeypatch.delitem(CHECKS, check)
+    without(CHECKS, check)
     assert await disagreement(archive(name), ours) is not None
 
 
@@ -145,7 +144,7 @@ async def _over(name: str, member: str, mutants: Iterable[Mutant], strength: Str
     return tried, found
 
 
-@pytest.mark.parametrize(("strength", "every"), [(Strength.RAW, 151), (Strength.REBUILT, 127), (Strength.SIGNED, 71)])
+@pytest.mark.parametrize(("strength", "every"), [(Strength.RAW, 503), (Strength.REBUILT, 431), (Strength.SIGNED, 211)])
 async def test_both_agree_about_changed_histories(strength: Strength, every: int, ours: Verifier) -> None:
     """A sample of the fuzzer's mutants of every story, the same each time; most of them by an attacker who can sign."""
     results = [await _over(name, "history.json", sampled(mutants_of(name), every), strength, ours) for name in STORIES]
@@ -164,9 +163,7 @@ async def test_both_agree_about_changed_uses(name: str, ours: Verifier) -> None:
         assert found == [] and tried > 0
 
 
-@pytest.mark.parametrize(
-    "name", ["refunded", "large", "denied", "unknown-then-retried", "amended-then-approved", "unsigned-read"]
-)
+@pytest.mark.parametrize("name", ["large", "unknown-then-retried", "amended-then-approved"])
 async def test_both_agree_whoever_pins_what(name: str, tmp_path: Path) -> None:
     """Each person, service and gate unknown, without keys, with a void key, in another group, signing something else."""
     found = {}

@@ -46,9 +46,9 @@ class Archive:
 
     def read(self) -> None:
         """Reads the histories. Raises Unreadable, Unknown."""
-        self.run = read(self.files.get("history.json", b""), self.ring, settle=True)
-        names = [name for name in self.files if name.startswith("uses/") and name.endswith(".json")]
-        self.used = {name[5:-5]: self._use(name) for name in names}
+        self.run = self._history("history", settle=True)
+        names = {name.rpartition(".")[0] for name in self.files if name.startswith("uses/")}
+        self.used = {name[5:]: self._use(name) for name in names}
         known = saying.proposals(self.run, self.trust)
         self.proposals = {name: (event, body) for name, (event, body) in known.items() if self.here(body)}
         told = saying.settlements(self.run, self.trust)
@@ -58,9 +58,14 @@ class Archive:
         self.papers = list(self._papers())
 
     def _use(self, name: str) -> Run:
-        run = read(self.files[name], self.ring, settle=False)
-        need(run.events[0].says.workflow_id in ("", f"use/{name[5:-5]}"), f"`{name}` is another workflow")
+        run = self._history(name, settle=False)
+        need(run.events[0].says.workflow_id in ("", f"use/{name[5:]}"), f"`{name}` is another workflow")
         return run
+
+    def _history(self, name: str, *, settle: bool) -> Run:
+        text, binary = self.files.get(f"{name}.json"), self.files.get(f"{name}.pb")
+        need(text is None or binary is None, f"`{name}` is there twice")
+        return read(text or b"", self.ring, settle=settle) if binary is None else read(binary, self.ring, settle, as_json=False)
 
     @property
     def signed_start(self) -> Any:

@@ -17,7 +17,7 @@ from tests.audit.independent.strict import Unreadable, digest, parse, token
 ASKED = {"read": ("operation", "arguments"), "reason": ("purpose", "inputs", "result_schema")}
 ANSWERED = {"propose": ("proposal", "refusal"), "settle": ("settlement",)}
 KNOWN = re.compile(
-    r"history\.json|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.json|policies/[0-9a-f]{64}/.+"
+    r"history\.(json|pb)|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.(json|pb)|policies/[0-9a-f]{64}/.+"
     r"|(rail\.json|cards/[0-9a-f]{64}\.(json|txt))(\.sealed)?"
 )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 import yaml
 
 from tests.audit.independent.archive import FAILS, MISSING, Archive, Item, Paper, Trouble, claimed
 from tests.audit.independent.deciding import Judge, Judgement
-from tests.audit.independent.history import signed_form
-from tests.audit.independent.saying import FINAL, Body, actions, decision, evidence, key_of, when
+from tests.audit.independent.history import Run, signed_form
+from tests.audit.independent.payloads import only
+from tests.audit.independent.saying import FINAL, Body, actions, decision, evidence, key_of, opened, when
 from tests.audit.independent.strict import Unreadable, digest
 
 BY_WORD = ("not_sent", "receipt", "unknown")
@@ -76,6 +78,8 @@ def uses(archive: Archive) -> Iterator[Trouble]:
     """Each use was announced over this history, and is here."""
     for (name, item), (event, body) in archive.announced.items():
         use = archive.used.get(key_of(name, item))
+        if body["mission"] != archive.mission:
+            continue
         if name not in archive.proposals:
             yield FAILS, "no gate that you pin proposed it", event
             continue
@@ -83,6 +87,8 @@ def uses(archive: Archive) -> Iterator[Trouble]:
             yield FAILS, "its head is of another history", event
         if use is None or any(each.sealed for each in use.events):
             yield MISSING, "the use is not in the archive, or sealed", event
+        elif not _begun(archive, use, (name, item), event):
+            yield MISSING, "the use is not the one that was announced", event
     for key in archive.used.keys() - archive.named()[1]:
         yield MISSING if _shut(archive) else FAILS, f"nothing names the use `{key[:12]}`", None
     for settled, body in archive.settled:
@@ -90,6 +96,18 @@ def uses(archive: Archive) -> Iterator[Trouble]:
         announced = archive.announced.get(told)
         if body["kind"] == "unknown" and (announced is None or announced[0] >= settled):
             yield never(archive, told, settled)
+
+
+def _begun(archive: Archive, use: Run, item: Item, event: int) -> bool:
+    """Whether a gate began the use, and before it announced."""
+    first, signed = use.events[0], only(use.events[0].says.input.payloads)
+    if first.at > archive.run.events[event - 1].at + timedelta(seconds=5) or signed_form(signed, 0) is None:
+        return False
+    try:
+        body = opened(signed, "claim", archive.trust, ever=True)
+    except Unreadable:
+        return False
+    return item == (body.get("proposal"), body.get("item", 0))
 
 
 def never(archive: Archive, item: Item, event: int | None) -> Trouble:

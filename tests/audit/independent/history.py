@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import History, HistoryEvent
 
@@ -133,11 +134,11 @@ def signed_form(value: Any, size: int) -> str | None:
     return str(value["kind"]) if texts and value["kind"] in KINDS else None
 
 
-def read(data: bytes, ring: Ring, settle: bool) -> Run:
+def read(data: bytes, ring: Ring, settle: bool, *, as_json: bool = True) -> Run:
     """The run in *data*; *settle* cuts off a transient tail. Raises Unreadable, or Unknown of a newer history."""
     try:
-        raw = list(json_format.Parse(data, History()).events)
-    except (json_format.Error, RecursionError, ValueError) as error:
+        raw = list((json_format.Parse(data, History()) if as_json else History.FromString(data)).events)
+    except (json_format.Error, DecodeError, RecursionError, ValueError) as error:
         raise Unknown(f"is no history that can be read here: {error}") from error
     if any(map(strange, raw)):
         raise Unknown("has a value that is not known here")
