@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -80,6 +81,13 @@ class Directory(Written):
     def digest(self) -> Digest:
         """Covers everyone and everything in it."""
         return digest("directory", self.model_dump(mode="json"))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, but a changed copy has a digest of its own: what was computed of this one is not copied."""
+        found = super().model_copy(update=update, deep=deep)
+        if update:
+            vars(found).pop("digest", None)
+        return found
 
     @staticmethod
     def _unique(what: str, values: list[str]) -> None:

@@ -27,7 +27,16 @@ from workers.connection import connect, converter
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """All workers at work."""
     environment = await WorkflowEnvironment.start_local(
-        data_converter=converter(), dev_server_existing_path=str(BIN / "temporal"), search_attributes=ATTRIBUTES
+        data_converter=converter(),
+        dev_server_existing_path=str(BIN / "temporal"),
+        search_attributes=ATTRIBUTES,
+        dev_server_extra_args=[
+            "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
+            "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
+            # A workflow is deleted once these have caught up.
+            '--dynamic-config-value=history.transferProcessorUpdateAckInterval="50ms"',
+            '--dynamic-config-value=history.visibilityProcessorUpdateAckInterval="50ms"',
+        ],
     )
     async with environment:
         client = await connect(environment.client.service_client.config.target_host, "default")
