@@ -277,3 +277,10 @@ async def test_page_tells_no_deed_of_another_mission_as_one_of_this(what: str, o
     told += [(part.proposal, part.doubt) for part in story.uses.shown]
     strange = [doubt for proposal, doubt in told if proposal not in examined.material.proposals]
     assert strange and all(strange)
+
+
+def test_changed_copy_of_a_directory_has_a_digest_of_its_own(trust: Directory) -> None:
+    """With the old one it would pass for the directory that the gate judged by, and what is missing would be called false."""
+    assert trust.digest
+    changed = trust.model_copy(update={"gates": ()})
+    assert changed.digest == Directory.model_validate(changed.model_dump(exclude_defaults=True)).digest != trust.digest

@@ -30,8 +30,10 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         data_converter=converter(),
         dev_server_existing_path=str(BIN / "temporal"),
         search_attributes=ATTRIBUTES,
-        # A deleted workflow is gone when the queues have moved on: at once here, half a minute later by default.
         dev_server_extra_args=[
+            "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
+            "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
+            # A workflow is deleted once these have caught up.
             '--dynamic-config-value=history.transferProcessorUpdateAckInterval="50ms"',
             '--dynamic-config-value=history.visibilityProcessorUpdateAckInterval="50ms"',
         ],
