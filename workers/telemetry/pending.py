@@ -106,7 +106,9 @@ class Pending:
         made = None
         try:
             record = await self._histories.read(row.mission_id, row.run_id)
-            found = signed_proposals(record, self._law).get(Digest(row.proposal or ""))
+            # In a thread: a history that somebody filled takes a while, and the gate's heartbeats must go on.
+            proposals = await asyncio.to_thread(signed_proposals, record, self._law)
+            found = proposals.get(Digest(row.proposal or ""))
             made = found.proposal.created_at if found and found.proposal.action.mission == record.started.mission else None
         except (AuditError, Gone):
             made = None
