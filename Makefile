@@ -6,11 +6,12 @@ READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test unit fuzz bench lock wheel clean
+.PHONY: help setup demo check test slow unit fuzz bench lock wheel clean
 
 help:
 	@echo "make demo    set up, run the refund mission from case to receipt, try three attacks"
-	@echo "make test    set up, run the checks and all tests"
+	@echo "make test    set up, run the checks and all tests but the slow ones"
+	@echo "make slow    the slow tests: workers killed at every step, stacks started again and again, a real browser"
 	@echo "make check   ruff, mypy strict, import-linter"
 	@echo "make unit    the pure tests only"
 	@echo "make fuzz    every mutation of every recorded mission against the verifier (half an hour)"
@@ -47,6 +48,9 @@ check: $(READY)
 
 test: check
 	@$(BIN)/python -m pytest
+
+slow: $(READY)
+	@$(BIN)/python -m pytest -m slow
 
 unit: $(READY)
 	@$(BIN)/python -m pytest tests/unit tests/architecture

@@ -149,7 +149,7 @@ async def test_both_agree_about_changed_histories(strength: Strength, every: int
     """A sample of the fuzzer's mutants of every story, the same each time; most of them by an attacker who can sign."""
     results = [await _over(name, "history.json", sampled(mutants_of(name), every), strength, ours) for name in STORIES]
     assert [words for _, found in results for words in found] == []
-    assert sum(tried for tried, _ in results) > 15_000 // every
+    assert sum(tried for tried, _ in results) > 5_000 // every
 
 
 @pytest.mark.parametrize("name", ["refunded", "unknown-then-retried", "batch", "encrypted"])

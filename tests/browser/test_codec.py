@@ -18,6 +18,8 @@ from workers.stack.ports import Ports, remembered
 from workers.stack.specs import CODEC
 from workers.stack.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 CASE, MISSION = "CASE-1001", "refund-CASE-1001"
 AMOUNT = "4200"
 SHOWN = b64encode(ENCRYPTED).decode()

@@ -25,6 +25,8 @@ from tests.audit.stories import STORIES, TRUST, archive
 from tests.audit.verifying import verifier
 from tests.fakes.bench import Bench
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = os.environ.get("SAYSO_TEST_CHROMIUM") or shutil.which("chromium") or ""
 SCREEN = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}

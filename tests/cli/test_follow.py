@@ -231,6 +231,7 @@ async def test_server_that_stays_away_ends_the_following(sayso: Terminal, tmp_pa
     assert (caught.value.exit_code, len(said)) == (3, 1)
 
 
+@pytest.mark.slow
 async def test_activity_that_nobody_answers_is_told_when_nothing_else_comes(sayso: Terminal, tmp_path: Path) -> None:
     """No read worker runs: what the mission waits for stands there after a quiet poll, and is not left out in the end."""
     server = Server(tmp_path, free_port())

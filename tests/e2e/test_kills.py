@@ -21,6 +21,8 @@ from tests.world import World, make_world
 from workflows.missions import QUEUE
 from workflows.refund import Verdict
 
+pytestmark = pytest.mark.slow
+
 KILLED = "missions-killed"
 ROLES = ("mission", f"mission:{KILLED}", "read", "reason", "commit")
 POINTS = (

@@ -27,6 +27,7 @@ def started(data: Path, case_id: str) -> str:
     return str(found[0]["proposal_id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "then"), [("on", "off"), ("off", "on")])
 def test_waiting_mission_goes_on_when_encryption_is_switched(tmp_path: Path, first: Encryption, then: Encryption) -> None:
     """Its history is half in clear then; every worker and every command reads both halves."""

@@ -121,6 +121,7 @@ def test_process_that_does_not_start_is_named_with_the_end_of_its_log(tmp_path: 
     assert pids(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_waiting_mission_outlives_a_killed_supervisor_and_everything_stops_in_the_end(data: Path) -> None:
     """Detached, killed with -9, started again in the foreground, ended with SIGTERM."""
     started = answer("up", "--detach", "--ports", "auto", "--data", str(data))
@@ -164,6 +165,7 @@ def test_down_stops_what_a_dead_supervisor_left_and_nothing_of_another_stack(tmp
     assert other.exit_code() == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_data_of_an_older_version_gets_the_attributes_that_came_since(tmp_path: Path) -> None:
     """Temporal takes attributes by option for a new database only; without one, no use could be taken."""
     with pytest.MonkeyPatch.context() as older:
@@ -178,6 +180,7 @@ def test_data_of_an_older_version_gets_the_attributes_that_came_since(tmp_path: 
     assert known >= SEARCH_ATTRIBUTES.keys()
 
 
+@pytest.mark.slow
 def test_mission_that_closed_is_in_the_stacks_archive(stack: Stack, tmp_path: Path) -> None:
     """docs/archiver.md: nobody has to ask for it, and it verifies with the stack's directory pinned."""
     answer("start", "refund", "--input", '{"case_id": "CASE-1003"}', "--data", str(stack.data))
