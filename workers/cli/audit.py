@@ -11,6 +11,7 @@ import click
 from workers.cli.audit_archive import archive
 from workers.cli.audit_index import index_options, verify_index
 from workers.cli.audit_report import report
+from workers.cli.exporting import export_key, key_option, policies_option
 from workers.cli.options import data_option, emit, json_option
 from workers.errors import WrongUse
 
@@ -36,20 +37,8 @@ audit.add_command(report)
     "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR", help="Where the archives go."
 )
 @click.option("--run", "run_id", default=None, metavar="RUN", help="Another run than the latest; for one mission.")
-@click.option(
-    "--key",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="The exporter's private key; else SAYSO_EXPORT_KEY_FILE, else the stack's.",
-)
-@click.option(
-    "--policies",
-    type=click.Path(file_okay=False, path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="A policy bundle that gates may have ruled with, beside those they kept. May be given again.",
-)
+@key_option
+@policies_option
 @data_option
 @json_option
 def export(
@@ -109,17 +98,6 @@ async def _exported(
             description = await described(desk, mission, run_id)
             found.append(await exports.export(description.id, description.run_id))
         return found
-
-
-def export_key(given: Path | None, usual: Path | None) -> Path:
-    """The exporter's key: as given, else SAYSO_EXPORT_KEY_FILE, else the stack's."""
-    import os
-
-    named = os.environ.get("SAYSO_EXPORT_KEY_FILE")
-    path = given or (Path(named) if named else None) or usual
-    if path is None:
-        raise WrongUse("an export is signed, and there is no exporter's key: name it with `--key` or SAYSO_EXPORT_KEY_FILE")
-    return path.expanduser()
 
 
 def _written(out: Path, exported: Exported) -> Path:

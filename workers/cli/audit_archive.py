@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workers.cli.exporting import export_key, key_option, policies_option
 from workers.cli.options import AGE, data_option, emit, json_option
 from workers.errors import WrongUse
 
@@ -23,20 +24,8 @@ if TYPE_CHECKING:
 )
 @click.option("--once", is_flag=True, help="One round; ends with 1 where a mission that closed could not be archived.")
 @click.option("--every", type=AGE, default="60s", metavar="SPAN", help="How often to look, until SIGTERM. Default: 60s.")
-@click.option(
-    "--key",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="The exporter's private key; else SAYSO_EXPORT_KEY_FILE, else the stack's.",
-)
-@click.option(
-    "--policies",
-    type=click.Path(file_okay=False, path_type=Path),
-    multiple=True,
-    metavar="DIR",
-    help="A policy bundle that gates may have ruled with, beside those they kept. May be given again.",
-)
+@key_option
+@policies_option
 @data_option
 @json_option
 def archive(
@@ -98,7 +87,6 @@ async def _archiver(named: str, key: Path | None, policies: tuple[Path, ...], da
     from activities.shelf import Shelf
     from workers.archiver import archiver
     from workers.archiving import KnownBundles
-    from workers.cli.audit import export_key
     from workers.cli.desk import open_desk
     from workers.stack.keyfiles import read_key
 
