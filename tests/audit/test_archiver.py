@@ -46,7 +46,8 @@ from tests.world import World, make_world, until
 from workers.archiving import KnownBundles, exporter, sayso_version
 from workers.connection import connect, converter
 
-RETENTION = timedelta(seconds=6)
+RETENTION = timedelta(seconds=15)
+"""Long enough that a busy machine archives within it."""
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOSTILE_IDS = (
     "../../../outside", "..", "/etc/passwd", "a/b/../../c", "~root", "%2e%2e%2f", "-rf *", "two\nlines\x1b[2J",
@@ -187,6 +188,7 @@ async def refunded(world: World) -> WorkflowHandle[object, object]:
 
 
 @pytest.mark.promise("G9")
+@pytest.mark.slow
 async def test_mission_that_retention_deleted_is_in_the_archive_and_verifies(
     world: World, house: House, verify: Verify, tmp_path: Path
 ) -> None:
@@ -217,6 +219,7 @@ async def _proposal(place: Path) -> str:
 
 
 @pytest.mark.control("G9")
+@pytest.mark.slow
 async def test_mission_that_retention_deleted_is_lost_without_the_archiver(world: World, house: House, tmp_path: Path) -> None:
     """The same, archived too late."""
     short = House(world.client, house.policies, house.signer)
@@ -391,6 +394,7 @@ async def test_mission_that_cannot_be_archived_is_named_each_round_and_blocks_no
         assert done.oldest is not None and done.oldest > timedelta(0)
 
 
+@pytest.mark.slow
 async def test_alarm_is_raised_when_half_of_the_retention_is_gone(world: World, house: House, tmp_path: Path) -> None:
     """The one alarm: what waits will be deleted unless something changes."""
     short = House(world.client, house.policies, house.signer)
