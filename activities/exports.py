@@ -20,7 +20,7 @@ from approvals.proposal import use_key
 from audit import manifest
 from audit.archive import SUFFIX, pack
 from audit.claims import Announcement, announcements, began_for
-from audit.export import Seal, Sources, bundles_of, members_of, wanted_uses
+from audit.export import RAIL, Seal, Sources, bundles_of, members_of, wanted_uses
 from audit.manifest import CHECKPOINT, MANIFEST
 from audit.payloads import key_id, open_events
 from audit.record import CLOSING, MissionRecord
@@ -63,6 +63,8 @@ class Exported:
     record: MissionRecord
     open_uses: tuple[str, ...] = ()
     """Keys of uses that had not ended: their outcome may still be recorded."""
+    told: bool = True
+    """Whether rail and cards are in it."""
 
 
 class Exporter:
@@ -109,7 +111,8 @@ class Exporter:
         now: datetime = self._clock()
         members[CHECKPOINT] = manifest.sign(manifest.read(members[MANIFEST]), self._signer, now)
         still = tuple(key for key, events in uses.items() if not events or events[-1].event_type not in CLOSING)
-        return Exported(f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}", pack(members), record, still)
+        name = f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}"
+        return Exported(name, pack(members), record, still, any(member.startswith(RAIL) for member in members))
 
     async def _uses(self, record: MissionRecord) -> dict[str, list[HistoryEvent]]:
         """By key. One that is larger than any a gate makes was filled by somebody: it is left out, and so missed."""

@@ -41,6 +41,7 @@ _T = TypeVar("_T")
 Seal = Callable[[bytes, str], bytes]
 """Encrypts bytes for a purpose, the same bytes the same way."""
 SEALED_SUFFIX = ".sealed"
+RAIL = "rail.json"
 MAX_USES = 2000
 """So many uses are fetched, those that a known gate named first. Whoever floods a mission with forged proposals makes it
 INCOMPLETE, and nothing worse."""
@@ -128,7 +129,7 @@ def derived(record: MissionRecord, directory: Directory) -> dict[str, bytes]:
     if key_id(record.raw) is None and any(map(encrypted, record.raw)):
         record = replace(record, opened=[unopened(event) for event in record.raw])
     observations = [observation.model_dump(mode="json") for observation in rail(record, directory)]
-    found = {"rail.json": _json(observations)}
+    found = {RAIL: _json(observations)}
     for name, proposal in _first(recorded_proposals(record), _proven(record, directory), by=lambda name: name)[:MAX_CARDS]:
         card = render(proposal)
         found[f"cards/{name}.json"] = _json(card.form())

@@ -14,12 +14,8 @@ def check_derived(material: Material) -> list[Found]:
     """Whether rail and cards are what the history gives."""
     there = {name: content for name, content in material.members.items() if name.startswith(_FOLDERS)}
     if not there:
-        return [
-            missing(
-                "rail",
-                "rail and cards are not in the archive: whoever exported it could not read the contents, or there was no room",
-            )
-        ]
+        words = "whoever exported it could not read the contents or not tell them, or there was no room"
+        return [missing("rail", f"rail and cards are not in the archive: {words}")]
     found = {name.removesuffix(SEALED_SUFFIX): _opened(name, content, material) for name, content in there.items()}
     if None in found.values() and (material.unseal is None or material.sealed_events - material.heard_events):
         return [missing("rail", "rail and cards are sealed")]

@@ -12,6 +12,7 @@ from audit.manifest import CHECKPOINT
 from tests.cli.conftest import Answer, Terminal
 from tests.cli.test_flow import waiting
 from tests.world import until
+from workers.profile import FILE, Profile
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,7 @@ async def exported(sayso: Terminal, mission: str, folder: Path) -> Path:
     answer = await sayso("audit", "export", mission, "-o", str(folder), "--json")
     assert answer.code == 0, answer
     (found,) = answer.data["archives"]
-    assert (found["mission_id"], found["closed"]) == (mission, True)
+    assert (found["mission_id"], found["closed"], found["rail"]) == (mission, True, True)
     return Path(found["path"])
 
 
@@ -157,3 +158,17 @@ async def test_export_of_no_mission_or_by_nobody_is_refused(sayso: Terminal, tmp
     assert (unknown.code, "there is no mission" in unknown.err) == (2, True)
     assert (nobody.code, "cannot be read" in nobody.err) == (2, True)
     assert (several.code, "one mission" in several.err) == (2, True)
+
+
+async def test_export_without_the_key_ring_says_that_rail_and_cards_are_not_in_it(
+    sayso: Terminal, kept: dict[str, Any], tmp_path: Path
+) -> None:
+    """Whoever carries it away should know before the auditor does."""
+    mission = await refunded(sayso, kept)
+    profile = Profile.model_validate_json((sayso.data / FILE).read_text())
+    (tmp_path / FILE).write_text(profile.model_copy(update={"key_ring": None}).model_dump_json())
+    answer = await sayso.anywhere("audit", "export", mission, "-o", str(tmp_path / "out"), "--data", str(tmp_path))
+    assert (answer.code, "without rail and cards" in answer.out) == (0, True)
+    (path,) = (tmp_path / "out").iterdir()
+    found = await verified(sayso, str(path))
+    assert found.code == 2 and "could not read the contents" in found.out

@@ -13,6 +13,7 @@ from workers.cli.audit_index import index_options, verify_index
 from workers.cli.audit_report import report
 from workers.cli.exporting import export_key, key_option, policies_option
 from workers.cli.options import data_option, emit, json_option
+from workers.cli.verifying import key_ring_option, trust_option
 from workers.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -66,15 +67,23 @@ def export(
                 "mission_id": each.record.mission_id,
                 "run_id": each.record.run_id,
                 "closed": each.record.closed,
+                "rail": each.told,
                 "path": str(path),
             }
             for each, path in zip(found, paths, strict=True)
         ]
     }
-    lines = [
-        f"{path}{'' if each.record.closed else '  (the run is still open)'}" for each, path in zip(found, paths, strict=True)
-    ]
+    lines = [f"{path}{_remarks(each)}" for each, path in zip(found, paths, strict=True)]
     emit(as_json, value, "\n".join(lines))
+
+
+def _remarks(exported: Exported) -> str:
+    """What somebody should know of an archive before they verify it."""
+    remarks = [
+        *([] if exported.record.closed else ["the run is still open"]),
+        *([] if exported.told else ["without rail and cards: the contents could not be read or told here"]),
+    ]
+    return f"  ({'; '.join(remarks)})" if remarks else ""
 
 
 async def _exported(
@@ -117,20 +126,8 @@ audit.add_command(archive)
 
 @audit.command()
 @click.argument("archives", metavar="[ARCHIVE...]", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--trust",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="The keys and people you pin, in the form of directory.yaml. Without it nothing is better than INCOMPLETE.",
-)
-@click.option(
-    "--key-ring",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="The key ring that opens encrypted contents; else SAYSO_KEY_RING. Without it they stay sealed: INCOMPLETE.",
-)
+@trust_option
+@key_ring_option
 @click.option(
     "--replay", is_flag=True, help="Also run the mission's code again over the history, and compare what it asks for."
 )

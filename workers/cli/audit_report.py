@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workers.cli.options import emit, json_option
+from workers.cli.verifying import key_ring_option, trust_option
 from workers.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -28,20 +29,8 @@ _MOST = 5
     metavar="FILE",
     help="Where the page goes, for example report.html.",
 )
-@click.option(
-    "--trust",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="The keys and people you pin, in the form of directory.yaml. Without it nothing on the page is proven.",
-)
-@click.option(
-    "--key-ring",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=None,
-    metavar="FILE",
-    help="The key ring that opens encrypted contents; else SAYSO_KEY_RING. Without it the page tells them as sealed.",
-)
+@trust_option
+@key_ring_option
 @json_option
 def report(archive: Path, out: Path, trust: Path | None, key_ring: Path | None, as_json: bool) -> None:
     """
