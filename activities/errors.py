@@ -53,10 +53,11 @@ class AlreadyUsed(ActivityError):
 
 
 class PlaceTrouble(ActivityError):
-    """*name* in a place for archives could not be read or written."""
+    """*name* in a place for archives could not be read or written; empty where the place itself could not be used."""
 
     def __init__(self, where: str, name: str, reason: str) -> None:
-        super().__init__(f"`{name}` in the archive at {where} cannot be used: {reason}")
+        what = f"`{name}` in the archive at {where}" if name else f"the archive at {where}"
+        super().__init__(f"{what} cannot be used: {reason}")
 
 
 class Absent(PlaceTrouble):

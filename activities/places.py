@@ -10,6 +10,7 @@ Source: docs/archiver.md
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from activities.errors import Absent, PlaceTrouble, Taken
 PARTIAL = "partial"
 """The folder of a directory with what is being written. What lies there was never finished, and counts for nothing."""
 _PRIVATE, _READ_ONLY = 0o700, 0o444
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 
 class Place(Protocol):
@@ -46,13 +48,18 @@ def open_place(named: str) -> Place:
     The place that a path or a URL names.
 
     Raises:
-        PlaceTrouble: Its kind is not known here, or needs something that is not installed.
+        PlaceTrouble: Its kind is not known here, needs something that is not installed, or does not answer.
     """
     try:
         system, root = url_to_fs(os.path.expanduser(named))
-    except (ImportError, ValueError) as error:
-        raise PlaceTrouble(f"`{named}`", "everything", f"{error}") from error
+    except Exception as error:  # some drivers connect here, and raise what their libraries raise
+        raise PlaceTrouble(f"`{shown(named)}`", "", _words(error)) from error
     return LocalPlace(Path(root)) if isinstance(system, LocalFileSystem) else ObjectPlace(system, root, named)
+
+
+def shown(named: str) -> str:
+    """*named* as it may be told: a URL may hold a password."""
+    return _CREDENTIALS.sub("", named)
 
 
 class LocalPlace:
@@ -133,7 +140,7 @@ class ObjectPlace:
     @property
     def where(self) -> str:
         """Its URL."""
-        return f"`{self._named}`"
+        return f"`{shown(self._named)}`"
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Of the objects right under *folder*."""
@@ -195,7 +202,7 @@ def _bounded(where: str, name: str, data: bytes, most: int) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return shown((str(error).splitlines() or [type(error).__name__])[0])[:200]
 
 
 def _made(folder: Path) -> None:

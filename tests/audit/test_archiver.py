@@ -485,6 +485,16 @@ def test_store_that_needs_more_is_named() -> None:
         open_place("nonsense://bucket/archive")
 
 
+@pytest.mark.promise("G8")
+@pytest.mark.parametrize("named", ["ftp://evidence:hunter2@127.0.0.1:1/archive", "nonsense://evidence:hun@ter2@bucket/x"])
+def test_store_that_does_not_answer_is_told_without_its_password(named: str) -> None:
+    """A URL may hold one, and what is told of the place goes into logs."""
+    with pytest.raises(PlaceTrouble) as refused:
+        open_place(named)
+    assert "ter2" not in str(refused.value) and named.partition(":")[0] in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("kind", "named", "expected"),
     [
