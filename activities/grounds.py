@@ -58,6 +58,8 @@ class ProposeRequest(Recorded):
     """The proposal whose outcome is unknown."""
     item: int = 0
     """Which of its actions."""
+    cites: tuple[str, ...] = ()
+    """The ids of the passages that it rests on."""
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:

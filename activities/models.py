@@ -15,7 +15,8 @@ import os
 from typing import Any
 
 from activities.errors import Unreachable
-from activities.reason import ModelAnswer, ReasonRequest
+from activities.question import ReasonRequest
+from activities.reason import ModelAnswer
 from policies.routes import NO_ROUTES, Routes
 
 RULES = "sayso-rules/refund"

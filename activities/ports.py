@@ -14,6 +14,7 @@ from approvals.freeze import FreezeRecord, Remembered
 from approvals.signed import Signed
 from audit.record import MissionRecord, Started
 from policies.action import Action
+from policies.canonical import Digest
 from policies.catalogue import Integration
 from policies.contract import Contract
 from policies.directory import Directory
@@ -139,6 +140,16 @@ class FreezeMemory(Protocol):
 
     def write(self, seen: Remembered) -> None:
         """Remembers *seen* in place of what was. Raises Forgotten."""
+
+
+class PayloadStore(Protocol):
+    """Bytes by their content's SHA-256: what is too large for a history, and what is passed on by reference."""
+
+    async def put(self, content: bytes) -> Digest:
+        """Keeps *content* and returns its address. Raises Unreachable."""
+
+    async def get(self, address: Digest) -> bytes | None:
+        """What lies at *address*; None where nothing does, or something else. Raises Unreachable."""
 
 
 class Clock(Protocol):

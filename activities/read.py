@@ -6,7 +6,7 @@ Which mission that is, who owns it and what it was started for comes from the ru
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 from temporalio import activity
 
 from activities.actions import action_of, effect_of
@@ -15,6 +15,7 @@ from activities.errors import NotPermitted
 from activities.heartbeat import beating
 from activities.ports import Starts, Tokens, Tools
 from activities.witness import Witness
+from approvals.citation import Passage
 from approvals.jws import Signer
 from audit.errors import AuditError
 from audit.principals import acting_for
@@ -39,6 +40,10 @@ class ReadResult(Recorded):
     operation: str
     result: JsonValue
     failed: bool = False
+    sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The values in it that the catalogue says are of a data class, by class; numbers as JSON writes them."""
+    passages: tuple[Passage, ...] = ()
+    """What a knowledge operation found."""
     signature: str | None = None
     """The worker's testimony over request and answer; without one, the answer is whoever's claim."""
 

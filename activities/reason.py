@@ -16,38 +16,18 @@ from temporalio.exceptions import ApplicationError
 
 from activities.edge import mapped
 from activities.heartbeat import beating
+from activities.question import Reasoned, ReasonRequest
 from activities.witness import Witness
 from approvals.jws import Signer
 from policies.bundle import NOTHING_ELSE
 from policies.canonical import parse
 from policies.errors import CanonicalError
 from policies.expansion import endless
-from policies.model import Recorded
 
 MAX_SCHEMA = 64 * 1024
 MAX_ANSWER = 64 * 1024
 PROMPTS = Path(__file__).parent / "prompts"
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
-
-
-class ReasonRequest(Recorded):
-    """A question: the purpose names the prompt file, the inputs are data, the schema is the answer's shape."""
-
-    purpose: str
-    inputs: dict[str, JsonValue]
-    result_schema: dict[str, JsonValue]
-
-
-class Reasoned(Recorded):
-    """A model's answer. Untrusted, whatever it says."""
-
-    purpose: str
-    model: str
-    rule_based: bool
-    """No model was asked: rules of ours answered in its place."""
-    result: JsonValue
-    signature: str | None = None
-    """The worker's testimony over question and answer; without one, the answer is whoever's claim."""
 
 
 @dataclass(frozen=True)

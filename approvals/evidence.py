@@ -23,3 +23,11 @@ class Evidence(Recorded):
         if chain[self.through - 1] != self.digest:
             return f"is over another history than this mission's up to event {self.through}"
         return None
+
+
+class RunHead(Recorded):
+    """The whole trail of a run that is over."""
+
+    mission_id: str
+    run_id: str
+    head: Evidence

@@ -13,7 +13,9 @@ from enum import StrEnum
 from pydantic import AwareDatetime, JsonValue
 
 from approvals.amendment import Amends
-from approvals.evidence import Evidence
+from approvals.citation import Citation
+from approvals.evidence import Evidence, RunHead
+from approvals.origin import Origin
 from policies.action import Action, MissionRef, Principals
 from policies.canonical import Digest
 from policies.model import Recorded
@@ -98,6 +100,12 @@ class Proposal(Recorded):
     """The further actions of a batch, in order."""
     amends: Amends | None = None
     reconciles: Reconciles | None = None
+    earlier: tuple[RunHead, ...] = ()
+    """The whole trail of each run before this one that its card answers for, the nearest first."""
+    cites: tuple[Citation, ...] = ()
+    """The passages that it rests on, each of which the mission has read."""
+    origins: tuple[Origin, ...] = ()
+    """Where the arguments' values can be found."""
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -26,6 +26,8 @@ from policies.model import Recorded
 TYP = "sayso-testimony+jws"
 ASKED = {"read": ("operation", "arguments"), "reason": ("purpose", "inputs", "result_schema")}
 """By kind, what of a request is the question; what else a request holds, its worker did not heed."""
+ALSO = {"read": (), "reason": ("sensitive", "fallback", "dialogue")}
+"""By kind, what is of the question too where a request has it: older ones had not."""
 SIGNATURE = "signature"
 """The field of an answer that holds the testimony; all its other fields are what was answered."""
 
@@ -66,7 +68,7 @@ def testimony(
     Raises:
         CanonicalError: One of them has no single canonical form, or is too large for one; then nothing can be said of it.
     """
-    asked = {name: request.get(name) for name in ASKED[kind]} if isinstance(request, dict) else request
+    asked = _asked(kind, request) if isinstance(request, dict) else request
     answered = {name: value for name, value in result.items() if name != SIGNATURE} if isinstance(result, dict) else result
     return Testimony(
         kind=kind,
@@ -77,6 +79,11 @@ def testimony(
         request=digest("request", asked),
         result=digest("answer", answered),
     )
+
+
+def _asked(kind: str, request: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    question = {name: request.get(name) for name in ASKED[kind]}
+    return question | {name: request[name] for name in ALSO[kind] if name in request}
 
 
 def sign(given: Testimony, signer: Signer) -> str:

@@ -64,6 +64,8 @@ class MissionRecord:
     run_id: str
     raw: Sequence[HistoryEvent]
     opened: Sequence[HistoryEvent] = field(repr=False)
+    origin: Started | None = None
+    """Where this run continues another one as new: the start of the mission's first run, which alone was signed."""
     known: dict[tuple[str, int, int], tuple[Directory, Any]] = field(default_factory=dict, repr=False, compare=False)
     """See `once`."""
 

@@ -32,8 +32,9 @@ from activities.models import LiteLLMModels
 from activities.observe import observe
 from activities.ports import Ports
 from activities.proposer import Proposer
+from activities.question import ReasonRequest
 from activities.read import ReadActivities
-from activities.reason import ReasonActivities, ReasonRequest
+from activities.reason import ReasonActivities
 from activities.tokens import IssuerTokens
 from activities.uses import ServerUses
 from activities.workloads import ServerWorkloads

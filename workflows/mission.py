@@ -19,8 +19,9 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.grounds import ProposeRequest, Wanted
     from activities.observe import Observed, observe
+    from activities.question import Reasoned, ReasonRequest
     from activities.read import ReadActivities, ReadRequest, ReadResult
-    from activities.reason import ReasonActivities, Reasoned, ReasonRequest
+    from activities.reason import ReasonActivities
     from workflows.asking import FIVE_TIMES, LONG_ATTEMPT, READS, REASONING, asked
     from workflows.board import Board
     from workflows.commitment import Commitment, News

@@ -7,7 +7,8 @@ from pydantic import JsonValue, TypeAdapter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.reason import MAX_ANSWER, MAX_SCHEMA, ModelAnswer, ReasonActivities, Reasoned, ReasonRequest
+from activities.question import Reasoned, ReasonRequest
+from activities.reason import MAX_ANSWER, MAX_SCHEMA, ModelAnswer, ReasonActivities
 from activities.rule_model import assess
 from workflows.refund import RefundFinding
 

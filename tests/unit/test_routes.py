@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities.models import RULES, LiteLLMModels
-from activities.reason import ReasonRequest
+from activities.question import ReasonRequest
 from approvals.changes import changes
 from approvals.jws import Signer
 from policies.errors import BundleError

@@ -9,7 +9,8 @@ from typing import Protocol
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 
-from activities.reason import ModelAnswer, ReasonRequest
+from activities.question import ReasonRequest
+from activities.reason import ModelAnswer
 from workers.telemetry.instruments import OURS, Instruments
 from workers.telemetry.stopwatch import aside, error_type
 

@@ -15,6 +15,7 @@ from tests.audit.independent.saying import evidence, when
 from tests.audit.independent.strict import Unreadable, digest, parse, token
 
 ASKED = {"read": ("operation", "arguments"), "reason": ("purpose", "inputs", "result_schema")}
+ALSO = {"read": (), "reason": ("sensitive", "fallback", "dialogue")}
 ANSWERED = {"propose": ("proposal", "refusal"), "settle": ("settlement",)}
 KNOWN = re.compile(
     r"history\.(json|pb)|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.(json|pb)|policies/[0-9a-f]{64}/.+"
@@ -111,7 +112,9 @@ def _witnessed(archive: Archive, done: Done, signature: Any) -> bool:
         made = token(signature)
         key = archive.trust.signer(made.kid, done.name)
         asked = None if done.asked is SEALED else done.asked
-        asked = {name: asked.get(name) for name in ASKED[done.name]} if isinstance(asked, dict) else asked
+        if isinstance(asked, dict):
+            more = {name: asked[name] for name in ALSO[done.name] if name in asked}
+            asked = {name: asked.get(name) for name in ASKED[done.name]} | more
         answer = {name: value for name, value in done.result.items() if name != "signature"}
         what = {"kind": done.name, "activity": done.activity, **archive.where}
         what |= {"request": digest("request", asked), "result": digest("answer", answer)}
