@@ -9,14 +9,12 @@ not to.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from typing import Any
 
 from activities.errors import Unreachable
-from activities.question import ReasonRequest
-from activities.reason import ModelAnswer
+from activities.prompted import ModelAnswer, Prompted
 from policies.routes import NO_ROUTES, Routes
 
 RULES = "sayso-rules/refund"
@@ -58,18 +56,15 @@ class LiteLLMModels:
         route = None if self._model else self._routes.route(purpose)
         return (route.model, route.endpoint) if route else (self._model or RULES, None)
 
-    async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
+    async def complete(self, prompted: Prompted) -> ModelAnswer:
         """One completion. Raises Unreachable."""
-        model, endpoint = self.route(request.purpose)
-        schema = {"name": request.purpose.replace("/", "_"), "schema": request.result_schema}
+        model, endpoint = self.route(prompted.purpose)
+        schema = {"name": prompted.purpose.replace("/", "_"), "schema": prompted.schema}
         try:
             answer = await self._litellm.acompletion(
                 model=model,
                 api_base=endpoint,
-                messages=[
-                    {"role": "system", "content": prompt},
-                    {"role": "user", "content": json.dumps(request.inputs, ensure_ascii=False)},
-                ],
+                messages=[dict(message) for message in prompted.messages],
                 response_format={"type": "json_schema", "json_schema": schema},
                 num_retries=0,
                 timeout=CALL_SECONDS,

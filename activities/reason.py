@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
@@ -16,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.edge import mapped
 from activities.heartbeat import beating
+from activities.prompted import ModelAnswer, Models, Prompted
 from activities.question import Reasoned, ReasonRequest
 from activities.witness import Witness
 from approvals.jws import Signer
@@ -28,26 +27,6 @@ MAX_SCHEMA = 64 * 1024
 MAX_ANSWER = 64 * 1024
 PROMPTS = Path(__file__).parent / "prompts"
 _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
-
-
-@dataclass(frozen=True)
-class ModelAnswer:
-    """Text as a model gave it."""
-
-    text: str
-    model: str
-    rule_based: bool
-    response_model: str | None = None
-    """The model that its provider says answered."""
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-
-class Models(Protocol):
-    """Models, by whatever route."""
-
-    async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
-        """One completion, without retries. Raises Unreachable."""
 
 
 class ReasonActivities:
@@ -73,11 +52,26 @@ class ReasonActivities:
         _check_schema(request.result_schema)
         with mapped():
             async with beating():
-                answer = await self._models.complete(prompt, request)
+                answer = await self._models.complete(_prompted(prompt, request))
                 # In a thread: heartbeats go on, whatever schema and answer make of it.
                 result = await asyncio.to_thread(_shaped, answer, request.result_schema)
         reasoned = Reasoned(purpose=request.purpose, model=answer.model, rule_based=answer.rule_based, result=result)
         return self._witness.signed(request, reasoned)
+
+
+def _prompted(prompt: str, request: ReasonRequest) -> Prompted:
+    info = activity.info()
+    return Prompted(
+        purpose=request.purpose,
+        messages=(
+            {"role": "system", "content": prompt},
+            {"role": "user", "content": json.dumps(request.inputs, ensure_ascii=False)},
+        ),
+        schema=request.result_schema,
+        sensitive=request.sensitive,
+        mission=info.workflow_run_id or "",
+        fallback=request.fallback,
+    )
 
 
 def _prompt(purpose: str) -> str:

@@ -6,6 +6,7 @@ on a real Temporal server, with a payload codec in place so that nothing gets by
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -31,8 +32,8 @@ from activities.memory import ProcessMemory
 from activities.models import LiteLLMModels
 from activities.observe import observe
 from activities.ports import Ports
+from activities.prompted import Prompted
 from activities.proposer import Proposer
-from activities.question import ReasonRequest
 from activities.read import ReadActivities
 from activities.reason import ReasonActivities
 from activities.tokens import IssuerTokens
@@ -257,7 +258,8 @@ async def _warmed_up() -> None:
     asked: dict[str, Any] = {"ticket": {"text": ""}, "order": {"days_since_delivery": 0, "paid_minor": 1, "currency": "EUR"}}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        await LiteLLMModels(None).complete("", ReasonRequest(purpose="refund/assess", inputs=asked, result_schema={}))
+        prompted = Prompted("refund/assess", ({"role": "user", "content": json.dumps(asked)},), schema={})
+        await LiteLLMModels(None).complete(prompted)
 
 
 def without_idempotency(bundle: Bundle) -> Bundle:

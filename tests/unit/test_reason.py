@@ -7,8 +7,9 @@ from pydantic import JsonValue, TypeAdapter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.prompted import ModelAnswer, Prompted
 from activities.question import Reasoned, ReasonRequest
-from activities.reason import MAX_ANSWER, MAX_SCHEMA, ModelAnswer, ReasonActivities
+from activities.reason import MAX_ANSWER, MAX_SCHEMA, ReasonActivities
 from activities.rule_model import assess
 from workflows.refund import RefundFinding
 
@@ -21,7 +22,7 @@ class Model:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
+    async def complete(self, prompted: Prompted) -> ModelAnswer:
         """The answer."""
         return ModelAnswer(text=self.text, model="model", rule_based=False)
 

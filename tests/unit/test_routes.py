@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities.models import RULES, LiteLLMModels
-from activities.question import ReasonRequest
+from activities.prompted import Prompted
 from approvals.changes import changes
 from approvals.jws import Signer
 from policies.errors import BundleError
@@ -98,7 +98,7 @@ async def test_model_is_the_variables_else_the_routes_else_the_rules(
     """In that order, and the answer names who gave it."""
     using = LiteLLMModels(set_by_hand, routes)
     fake = FakeCompletions(monkeypatch, using)
-    answer = await using.complete("", ReasonRequest(purpose="refund/assess", inputs={}, result_schema={}))
+    answer = await using.complete(Prompted("refund/assess", ({"role": "user", "content": "{}"},), schema={}))
     assert fake.asked == [asked]
     assert (answer.model, answer.rule_based) == (asked[0], asked[0] == RULES)
 

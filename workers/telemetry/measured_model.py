@@ -9,8 +9,7 @@ from typing import Protocol
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 
-from activities.question import ReasonRequest
-from activities.reason import ModelAnswer
+from activities.prompted import ModelAnswer, Prompted
 from workers.telemetry.instruments import OURS, Instruments
 from workers.telemetry.stopwatch import aside, error_type
 
@@ -20,7 +19,7 @@ _tracer = trace.get_tracer(OURS)
 class RoutedModels(Protocol):
     """Models that say beforehand which of them answers a purpose."""
 
-    async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
+    async def complete(self, prompted: Prompted) -> ModelAnswer:
         """One completion, without retries. Raises Unreachable."""
 
     def route(self, purpose: str) -> tuple[str, str | None]:
@@ -34,14 +33,14 @@ class MeasuredModels:
     inner: RoutedModels
     instruments: Instruments
 
-    async def complete(self, prompt: str, request: ReasonRequest) -> ModelAnswer:
+    async def complete(self, prompted: Prompted) -> ModelAnswer:
         """As the inner one."""
-        labels = named(self.inner.route(request.purpose)[0])
-        told = labels | {"gen_ai.output.type": "json", "gen_ai.prompt.name": request.purpose}
+        labels = named(self.inner.route(prompted.purpose)[0])
+        told = labels | {"gen_ai.output.type": "json", "gen_ai.prompt.name": prompted.purpose}
         name, began = f"chat {labels['gen_ai.request.model']}", time.perf_counter()
         with _tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=told, record_exception=False) as span:
             try:
-                answer = await self.inner.complete(prompt, request)
+                answer = await self.inner.complete(prompted)
             except BaseException as error:
                 span.set_attribute("error.type", error_type(error))
                 self.instruments.model_calls.record(time.perf_counter() - began, labels | {"error.type": error_type(error)})

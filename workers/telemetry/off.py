@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from activities.archiver import Round
     from activities.ports import Histories, Tools, Uses
-    from activities.reason import Models
+    from activities.prompted import Models
     from policies.bundle import Bundle
     from workers.telemetry.measured_model import RoutedModels
 

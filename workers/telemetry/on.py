@@ -11,7 +11,7 @@ from temporalio.plugin import SimplePlugin
 
 from activities.archiver import Round
 from activities.ports import Histories, Tools, Uses
-from activities.reason import Models
+from activities.prompted import Models
 from audit.law import Law
 from policies.bundle import Bundle
 from workers.telemetry.archived import Archived
