@@ -75,6 +75,8 @@ class Lineage:
     """Whether all of it could be told."""
     deeds: Mapping[Use, Deed] = field(default_factory=dict)
     """Each once, the oldest run's first."""
+    runs: tuple[MissionRecord, ...] = ()
+    """Every run before, the nearest first."""
 
     def before(self, actions: Sequence[Action]) -> tuple[Prior, ...]:
         """For the card of *actions*: all that was done or may have been, and the newest of what came to nothing."""
@@ -124,7 +126,7 @@ async def traced(record: MissionRecord, law: Law, ports: Ports) -> Lineage:
             if known is None or _TELLING.index(deed.kind) < _TELLING.index(known.kind):
                 deeds[deed.name, deed.item] = deed
     words = f"{len(earlier)} earlier runs were read" if earlier else "no run came before"
-    return Lineage(mission, Finding(check="lineage", holds=True, words=words), deeds)
+    return Lineage(mission, Finding(check="lineage", holds=True, words=words), deeds, tuple(earlier))
 
 
 async def _earlier(record: MissionRecord, ports: Ports) -> list[MissionRecord]:

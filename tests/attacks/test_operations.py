@@ -6,7 +6,6 @@ import pytest
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 
-from activities import read as reading
 from approvals.start import input_digest
 from audit import principals
 from policies import bundle as ruling
@@ -107,7 +106,6 @@ async def test_unsigned_start_reads_on_where_the_bound_counts_only_when_signed(
     """One defence: that the list is taken from every start."""
     started_for(bench, ["orders.get_case"], owner=None)
     monkeypatch.setattr(principals, "operations_of", lambda given: None)
-    assert reading.acting_for is principals.acting_for
     assert not (await read(bench, "orders.get_order", ORDER)).failed
 
 
