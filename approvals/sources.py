@@ -19,7 +19,7 @@ from approvals.proposal import Proposal
 WHERE = "WHERE THE SAME VALUES STAND, which proves neither that they are from there nor that they are true:"
 CITED = "CITED, each a passage that the mission has read:"
 _WHOSE = {OriginKind.READ: "a read", OriginKind.RECEIPT: "the answer to a commit", OriginKind.MODEL: "a model's answer"}
-_WITHIN = "only within a longer text of "
+_WITHIN = "only within a text of "
 _PLACELESS = {
     OriginKind.COMMON: "not told: so common a value stands anywhere",
     OriginKind.NOWHERE: "nowhere that is signed: the mission or a model made it",

@@ -10,8 +10,10 @@ Source: docs/decisions/0026-provenance.md
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from pydantic import JsonValue
 
@@ -114,17 +116,17 @@ def _told(value: JsonValue, places: Sequence[Origin], who: str, *, complete: boo
 
 
 def _sources(record: MissionRecord, earlier: Sequence[MissionRecord]) -> tuple[list[_Source], bool]:
-    """The case, then what was answered, in the order of time; and whether that is all of it."""
-    room, found = MAX_SEARCHED, list[_Source]()
+    """The case, then what was answered, the newest first; and whether that is all of it."""
+    room, found = MAX_SEARCHED, [_case(record)]
     for run in (record, *earlier):
         for done in reversed(run.completed):
             source = _answer(done, run, "" if run is record else run.run_id)
             # What nobody signed costs nothing: it must not push out what somebody did.
             room -= done.result_size if source is not None else 0
             if room < 0:
-                return [_case(record), *reversed(found)], False
+                return found, False
             found += [source] if source is not None else []
-    return [_case(record), *reversed(found)], True
+    return found, True
 
 
 def _case(record: MissionRecord) -> _Source:
@@ -177,25 +179,43 @@ def _name(value: JsonValue) -> str:
 def _found(search: Search, sources: Sequence[_Source], directory: Directory) -> tuple[dict[Sought, list[Origin]], bool]:
     """
     By value the first place of each kind that is proven, a whole one before one within a text; and whether all were looked at.
+
+    Args:
+        sources: The case, then the newest first: where there is more than can be searched, the oldest is left.
     """
-    best: dict[tuple[Sought, OriginKind], tuple[int, Spot]] = {}
-    doubted = 0
+    spots: dict[tuple[Sought, OriginKind], list[tuple[bool, int, Spot]]] = defaultdict(list)
     for number, source in enumerate(sources):
-        spots = {key: spot for key, spot in search.found(source.value).items() if _better(spot, best.get((key, source.kind)))}
-        if spots and not _proven(source, directory):
-            doubted += 1
-            if doubted > MAX_UNPROVEN:
-                break
-            continue
-        best.update({(key, source.kind): (number, spot) for key, spot in spots.items()})
-    found: dict[Sought, list[Origin]] = {}
-    for (key, _), (number, spot) in sorted(best.items(), key=lambda entry: entry[1][0]):
-        found.setdefault(key, []).append(_origin(sources[number], spot))
-    return found, doubted <= MAX_UNPROVEN
+        for key, spot in search.found(source.value).items():
+            spots[key, source.kind].append((spot.within, -number, spot))
+    proofs = _Proofs(sources, directory)
+    best: list[tuple[int, Sought, Spot]] = []
+    for (key, _), candidates in spots.items():
+        # Signatures last: they are looked at only where a value is found, and only until one is good.
+        ordered = sorted(candidates, key=lambda candidate: candidate[:2])
+        best += [(age, key, spot) for _, age, spot in islice(filter(lambda found: proofs.good(-found[1]), ordered), 1)]
+    found: dict[Sought, list[Origin]] = defaultdict(list)
+    for age, key, spot in sorted(best, key=lambda entry: (entry[0] != 0, entry[0])):
+        found[key].append(_origin(sources[-age], spot))
+    return found, not proofs.exhausted
 
 
-def _better(spot: Spot, known: tuple[int, Spot] | None) -> bool:
-    return known is None or (known[1].within and not spot.within)
+class _Proofs:
+    """Which sources are proven. Each is asked about once, and only so many may turn out to be nobody's."""
+
+    def __init__(self, sources: Sequence[_Source], directory: Directory) -> None:
+        self._sources = sources
+        self._directory = directory
+        self._known: dict[int, bool] = {}
+        self.exhausted = False
+
+    def good(self, number: int) -> bool:
+        """Whether that source is proven; not, where too many were not."""
+        if number not in self._known:
+            if sum(not good for good in self._known.values()) >= MAX_UNPROVEN:
+                self.exhausted = True
+                return False
+            self._known[number] = _proven(self._sources[number], self._directory)
+        return self._known[number]
 
 
 def _proven(source: _Source, directory: Directory) -> bool:

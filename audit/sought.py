@@ -18,10 +18,15 @@ from policies.canonical import canonical
 
 MIN_TEXT = 4
 """Characters; what is shorter stands within any text."""
-MAX_WORK = 64 * 1024 * 1024
-"""Characters that are compared: values that are looked for within texts, times the lengths of the texts."""
+MAX_WORK = 48 * 1024 * 1024
+"""
+In characters: a text costs its length for each value that is looked for within it, and what else there is to do costs as long
+as so many characters would. A quarter of a second, about.
+"""
+_LEAF = 256
+_COMPARISON = 64
 _AS_WORDS = 16
-"""So much more a comparison costs that also looks at what stands around."""
+"""So many times more it costs to look at what stands around."""
 
 Link = tuple["Link | None", str | int]
 """The last part of a path, after the rest of it."""
@@ -71,10 +76,13 @@ class Search:
         within: dict[Sought, Spot] = {}
         nothing: dict[object, list[Sought]] = {}
         for leaf, link in _walk(value):
+            self._work -= _LEAF
+            if self._work < 0:
+                break
             for each in self._tables.get(type(leaf), nothing).get(leaf, ()):
                 if each not in whole and each.name in ("", _name(link)):
                     whole[each] = Spot(_parts(link), within=False)
-            if isinstance(leaf, str) and len(leaf) > MIN_TEXT:
+            if isinstance(leaf, str) and len(leaf) >= MIN_TEXT:
                 for each in self._inside(leaf, within):
                     within[each] = Spot(_parts(link), within=True)
         return within | whole
@@ -85,7 +93,7 @@ class Search:
                 return
             if each in known or len(needle) > len(text) or text == each.value:
                 continue
-            self._work -= len(text)
+            self._work -= len(text) + _COMPARISON
             if needle in text:
                 self._work -= _AS_WORDS * len(text)
                 if word.search(text):
@@ -129,29 +137,34 @@ def _word(text: str, *, number: bool) -> re.Pattern[str]:
     return re.compile(sign + before + re.escape(text) + after)
 
 
-def _walk(value: JsonValue) -> Iterator[tuple[JsonValue, Link | None]]:
+def _walk(value: JsonValue) -> Iterator[tuple[JsonValue, Link]]:
     """Every leaf with its path, in order. Not by recursion: strangers nest as deep as a parser lets them."""
-    waiting: list[tuple[JsonValue, Link | None]] = [(value, None)]
+    waiting: list[tuple[Iterator[tuple[str | int, JsonValue]], Link | None]] = [(iter([("", value)]), None)]
     while waiting:
-        here, link = waiting.pop()
-        if isinstance(here, dict):
-            waiting += [(item, (link, key)) for key, item in reversed(here.items())]
-        elif isinstance(here, list):
-            waiting += [(here[index], (link, index)) for index in range(len(here) - 1, -1, -1)]
+        inner, link = waiting[-1]
+        for key, item in inner:
+            if isinstance(item, dict):
+                waiting.append((iter(item.items()), (link, key)))
+                break
+            if isinstance(item, list):
+                waiting.append((iter(enumerate(item)), (link, key)))
+                break
+            yield item, (link, key)
         else:
-            yield here, link
+            waiting.pop()
 
 
-def _name(link: Link | None) -> str:
+def _name(link: Link) -> str:
     """The nearest key above; of an item in a list, the list's."""
-    while link is not None and isinstance(link[1], int):
+    while isinstance(link[1], int) and link[0] is not None:
         link = link[0]
-    return str(link[1]) if link is not None else ""
+    return str(link[1])
 
 
-def _parts(link: Link | None) -> tuple[str | int, ...]:
+def _parts(link: Link) -> tuple[str | int, ...]:
+    """All but the first, which stands for the whole."""
     parts: list[str | int] = []
-    while link is not None:
+    while link[0] is not None:
         parts.append(link[1])
         link = link[0]
     return tuple(reversed(parts))
