@@ -8,6 +8,7 @@ import pytest
 from pydantic import JsonValue
 
 from approvals.card import as_markdown, as_text, render
+from approvals.citation import Citation, Passage
 from approvals.decision import Verdict
 from approvals.proposal import Proposal
 from audit import passages
@@ -107,8 +108,8 @@ async def test_passage_that_was_not_read_is_cited_where_it_is_not_looked_for(
     assert [each.passage.id for each in (await proposed(bench, ID)).cites] == [ID]
 
 
-def _invented(name: str) -> passages.Citation:
-    return passages.Citation(passage=passages.Passage.model_validate({**TERMS, "id": name}), event_id=1)
+def _invented(name: str) -> Citation:
+    return Citation(passage=Passage.model_validate({**TERMS, "id": name}), event_id=1)
 
 
 @pytest.mark.promise("P2")

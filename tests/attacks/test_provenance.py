@@ -254,9 +254,9 @@ async def test_common_value_is_told_only_where_the_same_name_holds_it(bench: Ben
 ALIKE: list[tuple[JsonValue, JsonValue, str]] = [
     (4200, 4200.0, "whole"), (4200, "4200", "within"), ("4200", 4200, ""), (True, 1, ""), ("ORD-2001", "ord-2001", ""),
     ("ORD-2001", "see ORD-2001, please", "within"), ("ORD-2001", "ORD-20011", ""), ("ORD-2001", "XORD-2001", ""),
-    ("ORD-2001", "ORD-2001-B", ""), ("pay@shop.example", "pay@shop.example.evil", ""), ("it is late", "because it is late.", "within"),
+    ("ORD-2001", "ORD-2001-B", ""), ("pay@shop.example", "pay@shop.example.evil", ""), ("is late", "it is late.", "within"),
     (4200, "14200", ""), (4200, "4200.50", ""), (4200, "4200.", "within"), (4200, "-4200", ""), (4200, "1,4200", ""),
-    (-4200, "pays -4200 back", "within"), (-4200, "pays 4200 back", ""), (98.75, "98.75 EUR", "within"), (98.75, 98.75, "whole"),
+    (-4200, "pays -4200 back", "within"), (-4200, "pays 4200 back", ""), (98.75, "98.75 EUR", "within"),
 ]  # fmt: skip
 
 
