@@ -24,6 +24,8 @@ SEALED = b"sayso/sealed"
 """The encoding of what could not be opened."""
 ENCRYPTED = b"binary/encrypted"
 """The encoding of what was encrypted."""
+STORED = b"binary/sayso-stored"
+"""The encoding of what refers to a payload store; see `audit.references`."""
 KEY_ID = "encryption-key-id"
 """Metadata of an encrypted payload that names its key."""
 PLAIN = frozenset({b"json/plain", b"json/protobuf", b"binary/plain", b"binary/protobuf", b"binary/null"})
@@ -95,10 +97,16 @@ def _closed(payload: Payload) -> bool:
 
 
 def _encrypted(event: HistoryEvent) -> Payload | None:
-    if ENCRYPTED not in event.SerializeToString():
+    data = event.SerializeToString()
+    if ENCRYPTED not in data and STORED not in data:
         return None
-    parts = (part for part in _parts(event) if isinstance(part, Payload))
-    return next((payload for payload in parts if payload.metadata.get("encoding") == ENCRYPTED), None)
+    return next((part for part in _parts(event) if isinstance(part, Payload) and _locked(part)), None)
+
+
+def _locked(payload: Payload) -> bool:
+    """Whether *payload*, as stored, is encrypted, or refers to something that is."""
+    encoding = payload.metadata.get("encoding")
+    return encoding == ENCRYPTED or (encoding == STORED and KEY_ID in payload.metadata)
 
 
 def encrypted(event: HistoryEvent) -> bool:
@@ -113,7 +121,7 @@ def unopened(event: HistoryEvent) -> HistoryEvent:
     for part in _parts(copy):
         if isinstance(part, Failure):
             restore(part)
-        elif part.metadata.get("encoding") == ENCRYPTED:
+        elif _locked(part):
             part.metadata["encoding"] = SEALED
     return copy
 
@@ -147,7 +155,7 @@ async def _open(payload: Payload, codec: PayloadCodec | None) -> None:
     if payload.metadata.get("encoding") in PLAIN:
         return
     decoded = await _decoded(payload, codec) if codec is not None else payload
-    if decoded is None or decoded.metadata.get("encoding") == ENCRYPTED:
+    if decoded is None or decoded.metadata.get("encoding") in (ENCRYPTED, STORED):
         payload.metadata["encoding"] = SEALED
     elif decoded is not payload:
         payload.CopyFrom(decoded)
