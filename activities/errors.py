@@ -14,14 +14,12 @@ ActivityError                an activity could not do its work
 
 from __future__ import annotations
 
-from audit.errors import Unasked
-
 
 class ActivityError(Exception):
     """Base of what goes wrong outside Temporal and outside policy."""
 
 
-class Unreachable(ActivityError, Unasked):
+class Unreachable(ActivityError):
     """*what* did not answer; nothing was sent."""
 
     def __init__(self, what: str, where: str, reason: str) -> None:

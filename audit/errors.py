@@ -1,12 +1,20 @@
 """
+NotNow                      what a payload stands for cannot be fetched at the moment: ask again
+
 AuditError                  could not tell what happened
  ├── UnknownEventError      the history holds fields that this version does not know: update sayso
  ├── NotAMissionError       the history is not one a mission can have
  └── ArchiveError           a file is no archive, or something has no place in one
-Unasked                     what depends on an answer must wait for it: nobody could be asked
 """
 
 from __future__ import annotations
+
+
+class NotNow(Exception):
+    """
+    A payload could not be fetched, and may be fetched later. A codec raises it, and nobody who opens payloads takes it for a
+    payload that cannot be opened: what is read once must read the same ever after.
+    """
 
 
 class AuditError(Exception):
@@ -27,7 +35,3 @@ class NotAMissionError(AuditError):
 
 class ArchiveError(AuditError):
     """Bytes that are not the archive they should be, or content that no archive can hold."""
-
-
-class Unasked(Exception):
-    """A payload's place did not answer. A codec that raises this is asked again later; nothing is taken as sealed."""

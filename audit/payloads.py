@@ -2,8 +2,8 @@
 Opening payloads: copies of events with every payload decoded, beside the events as stored.
 
 A payload that cannot be opened stays in place, marked as sealed; it is never an error, because one unreadable signal must
-not hide a mission from its gate. A failure keeps its message and stack trace in a payload of its own where payloads are
-encrypted; in the copies they stand where they belong.
+not hide a mission from its gate. One that cannot be fetched at the moment is: `NotNow` passes through. A failure keeps its
+message and stack trace in a payload of its own where payloads are encrypted; in the copies they stand where they belong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import PayloadCodec
 
-from audit.errors import Unasked
+from audit.errors import NotNow
 
 SEALED = b"sayso/sealed"
 """The encoding of what could not be opened."""
@@ -196,8 +196,7 @@ async def _open(payload: Payload, codec: PayloadCodec | None) -> None:
 async def _decoded(payload: Payload, codec: PayloadCodec) -> Payload | None:
     try:
         decoded = await codec.decode([payload])
-    except Unasked:
-        # A store that is down is no reason to judge as if nothing could ever be read.
+    except NotNow:
         raise
     except Exception:  # a codec may raise anything on hostile bytes; the mark is the answer
         return None
