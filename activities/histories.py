@@ -76,15 +76,12 @@ class ServerStarts:
         return found
 
     async def _fetched(self, mission_id: str, run_id: str) -> Started:
-        execution = WorkflowExecution(workflow_id=mission_id, run_id=run_id)
-        request = GetWorkflowExecutionHistoryRequest(namespace=self._client.namespace, execution=execution, maximum_page_size=1)
         try:
-            page = await self._client.workflow_service.get_workflow_execution_history(request)
+            raw = await fetch_first(self._client, mission_id, run_id)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`") from error
             raise unreachable(error) from error
-        raw = list(page.history.events)[:1]
         opened = await open_events(raw, self._client.data_converter.payload_codec)
         if any(payload.metadata.get("encoding") == SEALED for event in opened for payload in _start_payloads(event)):
             raise NotAMissionError(f"the start of `{mission_id}` cannot be opened here: does this worker have its codec?")
@@ -94,6 +91,14 @@ class ServerStarts:
 def _start_payloads(event: HistoryEvent) -> list[Payload]:
     attributes = event.workflow_execution_started_event_attributes
     return [*attributes.input.payloads, *(attributes.memo.fields[name] for name in attributes.memo.fields if name == MEMO)]
+
+
+async def fetch_first(client: Client, workflow_id: str, run_id: str) -> list[HistoryEvent]:
+    """The first event of a run, as stored. Raises RPCError."""
+    execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
+    request = GetWorkflowExecutionHistoryRequest(namespace=client.namespace, execution=execution, maximum_page_size=1)
+    page = await client.workflow_service.get_workflow_execution_history(request)
+    return list(page.history.events)[:1]
 
 
 async def fetch(client: Client, workflow_id: str, run_id: str = "") -> list[HistoryEvent]:
