@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 from activities.errors import Gone
 from activities.histories import fetch_first, fetch_some, unreachable
 from activities.ports import PayloadStore
-from audit.earlier import MAX_EARLIER, by_itself, goes_on
+from audit.earlier import MAX_EARLIER
 from audit.enclosed import MAX_HEARD, MAX_HEARD_BYTES, MAX_RECORDED, MAX_RECORDED_BYTES, Wanted
 from audit.errors import NotAMissionError
 from audit.payloads import open_events
@@ -42,7 +42,7 @@ async def earlier_runs(client: Client, record: MissionRecord) -> list[MissionRec
     """
     found, room = list[MissionRecord](), MAX_RUNS_BYTES
     latest = record
-    while goes_on(latest) and by_itself(latest) and len(found) < MAX_EARLIER:
+    while latest.started.continues and len(found) < MAX_EARLIER:
         run_id = latest.started.continued_run_id
         events = await _fetched(client, record.mission_id, run_id, room)
         if not events:

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType
-from temporalio.api.history.v1 import WorkflowExecutionStartedEventAttributes
-
+from audit.continuation import unlinked
 from audit.record import MissionRecord, Started
 
 MAX_EARLIER = 50
 """So many runs of one mission may come before one."""
-_CONTINUED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
 
 
 class Doubt(StrEnum):
@@ -47,29 +44,6 @@ class Course:
         return self.before[-1].started if self.before and self.doubt is None else None
 
 
-def begun(record: MissionRecord) -> WorkflowExecutionStartedEventAttributes:
-    """The attributes of the run's first event, as stored."""
-    return record.raw[0].workflow_execution_started_event_attributes
-
-
-def goes_on(record: MissionRecord) -> bool:
-    """Whether the run says that another one came before it."""
-    return bool(record.started.continued_run_id) or record.started.mission.first_execution_run_id not in (
-        record.started.original_run_id,
-        record.run_id,
-    )
-
-
-def by_itself(record: MissionRecord) -> bool:
-    """Whether the run before this one asked for it, and no schedule or retry of the server."""
-    return begun(record).initiator == ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
-
-
-def continues(record: MissionRecord) -> bool:
-    """Whether the run goes on from another one of its mission, by that one's own word."""
-    return goes_on(record) and by_itself(record)
-
-
 def course(record: MissionRecord, earlier: Mapping[str, MissionRecord]) -> Course:
     """
     The runs before *record*.
@@ -78,44 +52,43 @@ def course(record: MissionRecord, earlier: Mapping[str, MissionRecord]) -> Cours
         earlier: What there is of them, by run id; nothing of it is believed.
     """
     found: list[MissionRecord] = []
-    latest = record
-    while goes_on(latest):
-        if not by_itself(latest):
-            words = f"run `{latest.run_id}` was begun by a retry or a schedule, and not by the run before it"
-            return Course(tuple(found), Doubt.ABSENT, words)
+    latest, first = record, record.started.mission.first_execution_run_id
+    while latest.started.continues:
         if len(found) == MAX_EARLIER:
             return Course(tuple(found), Doubt.ABSENT, f"more than {MAX_EARLIER} runs came before")
         run = earlier.get(latest.started.continued_run_id)
         if run is None:
             words = f"run `{latest.started.continued_run_id}`, which came before, is not here"
             return Course(tuple(found), Doubt.ABSENT, words)
-        trouble = _trouble(run, latest, record)
+        trouble = _trouble(run, latest)
         if trouble is not None:
-            return Course(tuple(found), trouble[0], f"run `{run.run_id}` {trouble[1]}")
+            return Course(tuple(found), *trouble)
         found.append(run)
         latest = run
-    return Course(tuple(found))
+    if latest.started.original_run_id == first:
+        return Course(tuple(found))
+    if latest.started.continued_run_id:
+        words = f"run `{latest.run_id}` was begun by a reset, a retry or a schedule, and not by the run before it"
+        return Course(tuple(found), Doubt.ABSENT, words)
+    return Course(tuple(found), Doubt.BROKEN, f"run `{latest.run_id}` goes on from none, and is not the mission's first")
 
 
-def _trouble(run: MissionRecord, following: MissionRecord, record: MissionRecord) -> tuple[Doubt, str] | None:
-    """Why *run* is not what *following* goes on from, of the mission of *record*; None where it is."""
-    here, there = run.started.mission, record.started.mission
+def _trouble(run: MissionRecord, following: MissionRecord) -> tuple[Doubt, str] | None:
+    """Why *run* is not what *following* goes on from; None where it is."""
     # Its id is where it lies: what its own history says of itself must be the same.
     if run.started.original_run_id != run.run_id:
         if run.run_id in resets(run):
-            return Doubt.ABSENT, "repeats another run, so what it did is nobody's word"
-        return Doubt.BROKEN, "is the history of another run"
-    if here.model_copy(update={"run_id": there.run_id}) != there or begun(run).workflow_id != begun(record).workflow_id:
-        return Doubt.BROKEN, "is of another mission"
-    if goes_on(run) == (run.run_id == here.first_execution_run_id):
-        return Doubt.BROKEN, "is not the first run of the mission, or comes before it"
-    if run.raw[-1].event_type != _CONTINUED:
-        return Doubt.BROKEN, "did not go on in another run, or its end was cut off"
-    end, start = run.raw[-1].workflow_execution_continued_as_new_event_attributes, begun(following)
-    if end.new_execution_run_id != following.started.original_run_id:
-        return Doubt.BROKEN, "went on in another run than this"
-    if (end.workflow_type, end.input) != (start.workflow_type, start.input):
-        return Doubt.BROKEN, "handed on another input than the next one began with"
+            return Doubt.ABSENT, f"run `{run.run_id}` repeats another run, so what it did is nobody's word"
+        return Doubt.BROKEN, f"what is here as run `{run.run_id}` is the history of another run"
+    words = unlinked(run, following.started)
+    if words is not None:
+        return Doubt.BROKEN, words
+    before, after = (each.raw[0].workflow_execution_started_event_attributes for each in (run, following))
+    if before.workflow_id != after.workflow_id:
+        return Doubt.BROKEN, f"run `{run.run_id}` is of another mission"
+    end = run.raw[-1].workflow_execution_continued_as_new_event_attributes
+    if (end.workflow_type, end.input) != (after.workflow_type, after.input):
+        return Doubt.BROKEN, f"run `{run.run_id}` handed on something else than the next one began with"
     return None
 
 

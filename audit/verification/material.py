@@ -14,7 +14,7 @@ from temporalio.converter import PayloadCodec
 from approvals.settlement import Settlement
 from approvals.signed import Signed
 from audit.claims import Announcement, announcements
-from audit.earlier import Course, continues, course
+from audit.earlier import Course, course
 from audit.law import Law
 from audit.manifest import Manifest
 from audit.payloads import json_of, open_events, sealed
@@ -85,7 +85,7 @@ class Material:
     @property
     def unbegun(self) -> str | None:
         """Why it cannot be told how the mission began, on whose word everything in a later run rests; None where it can."""
-        if self.record.origin is not None or not continues(self.record):
+        if self.record.origin is not None or not self.record.started.continues:
             return None
         return "how the mission began cannot be told: the runs before this one are not all here"
 
