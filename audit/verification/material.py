@@ -148,7 +148,10 @@ class Material:
 
 
 async def opened_record(
-    manifest: Manifest, members: Mapping[str, bytes], codec: PayloadCodec | None, runs: Mapping[str, MissionRecord]
+    manifest: Manifest,
+    members: Mapping[str, bytes],
+    codec: PayloadCodec | None,
+    runs: Mapping[str, MissionRecord] | None = None,
 ) -> MissionRecord:
     """
     The mission's record from an archive.
@@ -162,7 +165,7 @@ async def opened_record(
     raw = events_of(members, "history")
     mission = manifest.mission
     found = MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, await open_events(raw, codec))
-    return replace(found, origin=course(found, runs).origin)
+    return replace(found, origin=course(found, runs or {}).origin)
 
 
 async def opened_runs(manifest: Manifest, members: Mapping[str, bytes], codec: PayloadCodec | None) -> dict[str, MissionRecord]:

@@ -27,7 +27,7 @@ def check_runs(material: Material) -> list[Found]:
     if course.doubt is not None:
         found.append((fails if course.doubt is Doubt.BROKEN else missing)("runs", course.why))
     found += _strangers(material)
-    for run in course.before:
+    for run in material.runs.values():
         found += _whole(run)
     for name, proposed in material.proposals.items():
         found += _answered_for(name, proposed.proposal, proposed.event_id, material)
@@ -52,9 +52,14 @@ def _whole(run: MissionRecord) -> Iterator[Found]:
     broken = sequence.trouble(run.raw)
     if broken is not None:
         yield fails("runs", f"of run `{run.run_id}`, no server wrote this history: {broken[0]}")
-    closed = [event for event in run.opened if event.event_type != _SIGNALED and sealed(event)]
+    closed = sealed_in(run)
     if closed:
-        yield missing("runs", f"of run `{run.run_id}`, {of(len(closed), 'event')} sealed")
+        yield missing("runs", f"of run `{run.run_id}`, {of(closed, 'event')} sealed")
+
+
+def sealed_in(run: MissionRecord) -> int:
+    """How many events of *run* hold what could not be opened, signals aside."""
+    return sum(1 for event in run.opened if event.event_type != _SIGNALED and sealed(event))
 
 
 def _answered_for(name: Digest, proposal: Proposal, event: int, material: Material) -> Iterator[Found]:

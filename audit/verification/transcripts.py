@@ -8,6 +8,7 @@ from approvals.dialogue import Dialogue, Message, Speaker, ToolCall, TranscriptR
 from audit.record import Completed
 from audit.verification.material import Material
 from audit.verification.result import Found, fails, holds, missing, of
+from audit.verification.runs import sealed_in
 from policies.errors import CanonicalError
 from policies.model import Recorded
 
@@ -88,6 +89,7 @@ def _trouble(done: Completed, material: Material, known: set[Told]) -> Found | N
         return fails("transcripts", "the transcript that was named is not made of what was said and answered", event)
     if before is None or (before.digest, before.length) in known:
         return None
-    if material.course.doubt is not None or material.sealed_events - material.heard_events:
+    sealed = material.sealed_events - material.heard_events or any(map(sealed_in, material.course.before))
+    if material.course.doubt is not None or sealed:
         return missing("transcripts", "it goes on from a transcript that cannot be told here", event)
     return fails("transcripts", "it goes on from a transcript that no answer in this mission left", event)
