@@ -2,8 +2,9 @@
 Opening payloads: copies of events with every payload decoded, beside the events as stored.
 
 A payload that cannot be opened stays in place, marked as sealed; it is never an error, because one unreadable signal must
-not hide a mission from its gate. A failure keeps its message and stack trace in a payload of its own where payloads are
-encrypted; in the copies they stand where they belong.
+not hide a mission from its gate. One that cannot be fetched at the moment is another matter: `NotNow` passes through. A
+failure keeps its message and stack trace in a payload of its own where payloads are encrypted; in the copies they stand where
+they belong.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -19,6 +21,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import PayloadCodec
+
+from audit.errors import NotNow
 
 SEALED = b"sayso/sealed"
 """The encoding of what could not be opened."""
@@ -30,6 +34,8 @@ KEY_ID = "encryption-key-id"
 """Metadata of an encrypted payload that names its key."""
 PLAIN = frozenset({b"json/plain", b"json/protobuf", b"binary/plain", b"binary/protobuf", b"binary/null"})
 """Encodings that no codec writes: a marker's header is the SDK's own, and what came before encryption was switched on."""
+MAX_FETCHED = 128 * 1024 * 1024
+"""Bytes that the references in one history may bring: a signal is cheap, and ten thousand may refer to the same payload."""
 _ENCODING = re.compile(rb"\n\x08encoding\x12(.)", re.DOTALL)
 """How a payload's metadata names its encoding on the wire: key, then the value's length."""
 SEALED_WORDS = "sealed: this machine has no key for it"
@@ -51,19 +57,30 @@ def key_id(events: Sequence[HistoryEvent]) -> str | None:
 
 
 async def open_events(events: Sequence[HistoryEvent], codec: PayloadCodec | None) -> list[HistoryEvent]:
-    """Copies of *events* with their payloads decoded by *codec*."""
-    return [await opened(event, codec) for event in events]
+    """
+    Copies of *events* with their payloads decoded by *codec*. Of what they refer to in a payload store the first MAX_FETCHED
+    bytes are fetched; what comes after is sealed. Raises NotNow, where the codec does.
+    """
+    room = _Room()
+    return [await opened(event, codec, room) for event in events]
 
 
-async def opened(message: _M, codec: PayloadCodec | None) -> _M:
-    """A copy of *message* with its payloads decoded by *codec*, and the messages of its failures readable."""
-    copy = type(message)()
+@dataclass
+class _Room:
+    """How much may still be fetched."""
+
+    left: int = MAX_FETCHED
+
+
+async def opened(message: _M, codec: PayloadCodec | None, room: _Room | None = None) -> _M:
+    """A copy of *message* with its payloads decoded by *codec*, and the messages of its failures readable. Raises NotNow."""
+    copy, within = type(message)(), room or _Room()
     copy.CopyFrom(message)
     for part in _parts(copy):
         if isinstance(part, Failure):
             restore(part)
         else:
-            await _open(part, codec)
+            await _open(part, codec, within)
     return copy
 
 
@@ -151,10 +168,16 @@ def _text(value: object) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-async def _open(payload: Payload, codec: PayloadCodec | None) -> None:
-    if payload.metadata.get("encoding") in PLAIN:
+async def _open(payload: Payload, codec: PayloadCodec | None, room: _Room) -> None:
+    encoding = payload.metadata.get("encoding")
+    if encoding in PLAIN:
+        return
+    if encoding == STORED and room.left <= 0:
+        payload.metadata["encoding"] = SEALED
         return
     decoded = await _decoded(payload, codec) if codec is not None else payload
+    if encoding == STORED and decoded is not None:
+        room.left -= decoded.ByteSize()
     if decoded is None or decoded.metadata.get("encoding") in (ENCRYPTED, STORED):
         payload.metadata["encoding"] = SEALED
     elif decoded is not payload:
@@ -164,6 +187,8 @@ async def _open(payload: Payload, codec: PayloadCodec | None) -> None:
 async def _decoded(payload: Payload, codec: PayloadCodec) -> Payload | None:
     try:
         decoded = await codec.decode([payload])
+    except NotNow:
+        raise
     except Exception:  # a codec may raise anything on hostile bytes; the mark is the answer
         return None
     return decoded[0] if len(decoded) == 1 else None
