@@ -74,6 +74,8 @@ class Dialogue(Recorded):
     said: tuple[Message, ...]
     operations: tuple[str, ...]
     """Full names; the reason worker's bundle has their contracts."""
+    first_run: str = ""
+    """The mission's first run, as the mission says: what is masked looks alike in all its runs."""
 
 
 def chained(before: Digest | None, said: Iterable[Message]) -> Digest:
