@@ -8,7 +8,7 @@ Settings of a worker process, read once from its environment.
 | `SAYSO_KEY_RING`         | all                    | where the key ring is: `file:PATH` or `env:NAME`                     |
 | `SAYSO_ENCRYPTION`       | all, optional          | `off`: payloads reach the server in clear, and a ring only opens     |
 | `SAYSO_LOG_LEVEL`        | all                    | `debug`, `info`, `warning` or `error`; else `info`                   |
-| `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes             |
+| `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes and tools   |
 | `SAYSO_CLIENT_FILE`      | read, commit           | JSON with the role's `client_id` and `client_secret` at the issuer   |
 | `SAYSO_GATE_KEY_FILE`    | commit                 | private JWK of the gate                                              |
 | `SAYSO_SIGNING_KEY_FILE` | read, reason, optional | private JWK of the service; without it, its answers show as claims   |
@@ -17,6 +17,7 @@ Settings of a worker process, read once from its environment.
 | `SAYSO_METRICS_LISTEN`   | all, optional          | `host:port` of a Prometheus page; else there is none                 |
 | `SAYSO_PENDING_SECONDS`  | commit, optional       | how often the queue is read for the metrics; else 15                 |
 | `SAYSO_MODEL`            | reason, optional       | litellm model name; else the bundle's routes, else plain rules        |
+| `SAYSO_PAYLOAD_STORE`    | reason, optional       | path or URL where transcripts of dialogues are kept; else none are    |
 
 Secrets stay in files: no value here is one, so a message may quote it. The key ring's reference is the exception: somebody
 may have put the ring itself there.
@@ -78,6 +79,7 @@ class Settings(BaseModel):
     reason_signing_key_file: Path | None = None
     state: Path | None = None
     model: str | None = None
+    payload_store: str | None = None
 
 
 _FIXES = {
@@ -118,6 +120,7 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
         values["state"] = _path(found, "SAYSO_STATE", directory=True) if found.get("SAYSO_STATE") else None
     if Role.REASON in roles:
         values["model"] = found.get("SAYSO_MODEL") or None
+        values["payload_store"] = found.get("SAYSO_PAYLOAD_STORE") or None
     values |= _signing_keys(roles, found)
     try:
         return Settings.model_validate(values)

@@ -93,9 +93,11 @@ class Pursuing:
             if not said.calls:
                 return self._ended(End.ANSWERED, answer=said.text)
             try:
-                self._state = self._state.model_copy(update={"said": await self._taken(said)})
+                came = await self._taken(said)
             except Stopped:
                 return self._end(self._state.reached(self._aim.budget, workflow.now()) or Bound.COMMITS)
+            # Only now: what was done meanwhile is in the state already.
+            self._state = self._state.model_copy(update={"said": came})
 
     def room(self) -> int:
         """How many actions may be put before people now. Raises Stopped."""
