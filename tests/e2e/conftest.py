@@ -15,6 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from approvals import attributes
 from examples.refund.clients import Resources, write_clients
 from tests.e2e.hostile import hostile_worker
+from tests.e2e.model_server import ScriptedModel, scripted
 from tests.e2e.shop import Shop
 from tests.examples.enterprise import Enterprise, free_port, running_enterprise
 from tests.fakes.rings import CODEC
@@ -63,9 +64,18 @@ def enterprise(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enterprise]
 
 
 @pytest.fixture(scope="session")
-async def world(server: Client, enterprise: Enterprise, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+def model() -> Iterator[ScriptedModel]:
+    """The model that pursues the goals of the world's missions."""
+    with scripted() as at_work:
+        yield at_work
+
+
+@pytest.fixture(scope="session")
+async def world(
+    server: Client, enterprise: Enterprise, model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
     """A world with all workers at work."""
-    made = make_world(server, enterprise, tmp_path_factory.mktemp("world"))
+    made = make_world(server, enterprise, tmp_path_factory.mktemp("world"), model.url)
     async with made.working():
         yield made
 

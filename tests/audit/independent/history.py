@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import History, HistoryEvent
 
+from tests.audit.independent import payloads
 from tests.audit.independent.payloads import (
     READABLE,
     Ring,
