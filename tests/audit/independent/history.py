@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import History, HistoryEvent
 
+from tests.audit.independent import payloads
 from tests.audit.independent.payloads import (
     READABLE,
     Ring,
@@ -150,7 +151,7 @@ def signed_form(value: Any, size: int) -> str | None:
 
 def read(data: bytes, ring: Ring, contents: Mapping[str, bytes], settle: bool, *, as_json: bool = True) -> Run:
     """The run in *data*; *settle* cuts off a transient tail. Raises Unreadable, or Unknown of a newer history."""
-    room = {True: 32 << 20, False: 256 << 20}
+    room = {True: 32 << 20, False: 128 << 20}
     try:
         raw = list((json_format.Parse(data, History()) if as_json else History.FromString(data)).events)
     except (json_format.Error, DecodeError, RecursionError, ValueError) as error:
