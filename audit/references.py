@@ -97,6 +97,18 @@ def named_in(events: Iterable[HistoryEvent], *, signals: bool) -> dict[Digest, i
     return found
 
 
+def restored(events: Iterable[HistoryEvent], contents: Mapping[str, bytes]) -> list[HistoryEvent]:
+    """Copies of *events* with what their references stand for in its place, still encrypted where it was."""
+    found = []
+    for event in events:
+        copy = HistoryEvent()
+        copy.CopyFrom(event)
+        for payload in payloads_in(copy):
+            payload.CopyFrom(unstored(payload, contents) or payload)
+        found.append(copy)
+    return found
+
+
 class Contents(PayloadCodec):
     """Opens references from what an archive holds, and then whatever *inner* opens."""
 

@@ -34,7 +34,7 @@ from audit.enclosed import contents_of
 from audit.errors import AuditError
 from audit.payloads import json_of
 from audit.record import MissionRecord
-from audit.references import Contents
+from audit.references import Contents, restored
 from audit.verification.material import opened_record
 from audit.verification.result import Found, Result, Verification, fails, holds, missing, verdict_of
 from policies.canonical import parse
@@ -61,8 +61,8 @@ async def replayed(verification: Verification, data: bytes, codec: PayloadCodec 
 async def _findings(data: bytes, codec: PayloadCodec | None) -> list[Found]:
     try:
         members = archive.unpack(data)
-        codec = Contents(contents_of(members), codec)
-        record = await opened_record(manifest.read(members[manifest.MANIFEST]), members, codec)
+        contents = contents_of(members)
+        record = await opened_record(manifest.read(members[manifest.MANIFEST]), members, Contents(contents, codec))
     except (AuditError, KeyError):
         return [missing(CHECK, "there is no history to replay")]
     if record.started.mission.mission_type not in MISSIONS:
@@ -74,7 +74,7 @@ async def _findings(data: bytes, codec: PayloadCodec | None) -> list[Found]:
         interceptors=[_Listening(tape)],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
-    history = WorkflowHistory(record.mission_id, list(History(events=record.raw).events))
+    history = WorkflowHistory(record.mission_id, list(History(events=restored(record.raw, contents)).events))
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     if result.replay_failure is not None:
         return [fails(CHECK, f"the mission's code asks for something else: {str(result.replay_failure)[:300]}")]
