@@ -67,9 +67,10 @@ def _few(mission_id: str, found: Sequence[MissionRecord], record: MissionRecord)
 def chained(record: MissionRecord, earlier: Sequence[MissionRecord]) -> Iterable[MissionRecord]:
     """The runs from which the mission of *record* itself went on, the nearest first. Raises Untold."""
     there = {run.run_id: run for run in earlier if run.mission_id == record.mission_id}
-    later = record
-    while later.started.continues:
-        # INVARIANT: each link is looked at. A run that goes on from one that was reset looks like any other by its own start.
+    later, first = record, record.started.mission.first_execution_run_id
+    while record.started.continues and later.run_id != first:
+        # INVARIANT: each link is looked at, back to the first run. A run that goes on from one that was reset, or that the
+        # server began again, looks like any other by its own start.
         before = there.pop(later.started.continued_run_id, None)
         trouble = unlinked(before, later.started) if before else "the runs of this mission go round in a circle"
         if before is None or trouble is not None:

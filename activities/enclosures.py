@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.errors import Gone
-from activities.histories import fetch_first, fetch_some, unreachable
+from activities.histories import fetch_some, first_event, unreachable
 from activities.ports import PayloadStore
 from audit.earlier import MAX_EARLIER
 from audit.enclosed import MAX_CONTENTS, Wanted
@@ -77,12 +77,11 @@ async def run_ids(client: Client, mission_id: str, run_id: str) -> tuple[str, ..
     found = [run_id]
     while len(found) <= MAX_EARLIER:
         try:
-            events = await fetch_first(client, mission_id, found[0])
-        except RPCError as error:
-            refused = unreachable(error)
-            if isinstance(refused, Gone) and len(found) > 1:
+            events = await first_event(client, mission_id, found[0])
+        except (NotAMissionError, Gone):
+            if len(found) > 1:
                 return tuple(found[1:])
-            raise refused from error
+            raise
         before = events[0].workflow_execution_started_event_attributes.continued_execution_run_id if events else ""
         if not before or before in found:
             break

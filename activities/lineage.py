@@ -24,7 +24,7 @@ from approvals.decision import Verdict
 from approvals.evidence import RunHead
 from approvals.proposal import Prior, PriorKind, Proposal
 from approvals.signed import Kind
-from audit.claims import announcements
+from audit.claims import uses
 from audit.law import Law, ever_pinned
 from audit.proposals import signed_proposals, verified_settlement
 from audit.record import MissionRecord
@@ -154,7 +154,7 @@ def _used(record: MissionRecord, law: Law) -> tuple[dict[Digest, Proposal], set[
     done, and that is not left off a card.
     """
     once = replace(law, directory=ever_pinned(law.directory))
-    used = set(announcements(record, law.directory))
+    used = set(uses(record, law))
     names, now = {name for name, _ in used}, signed_proposals(record, law)
     found = {name: found.proposal for name, found in signed_proposals(record, once).items() if name in names or name in now}
     return found, used, dict(_answers(record, law))

@@ -17,7 +17,7 @@ from audit.payloads import SEALED
 from audit.record import MissionRecord
 from tests.fakes.clock import FakeClock
 
-_WORKFLOW = ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
+WORKFLOW = ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
 
 
 def json_payload(value: JsonValue | bytes | BaseModel) -> Payload:
@@ -65,7 +65,7 @@ class FakeHistory:
         original_run_id: str | None = None,
         first_run_id: str | None = None,
         continued_run_id: str = "",
-        initiator: int = _WORKFLOW,
+        initiator: int = WORKFLOW,
     ) -> None:
         """The started event; *signed* travels in the memo. Who began a run that continues another is the *initiator*."""
         event = self.append(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
