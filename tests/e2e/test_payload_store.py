@@ -5,14 +5,14 @@ happens while the store is away.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.worker import Worker
@@ -22,47 +22,16 @@ from activities.observe import observe
 from approvals.decision import SIGNAL, sign
 from audit.payloads import ENCRYPTED, STORED
 from audit.references import content_of, reference_to
+from tests.e2e.storage import Stored, another
 from tests.e2e.test_encryption import ALLOWED, places
-from tests.examples.enterprise import Enterprise
 from tests.fakes.rings import CODEC, RING
 from tests.fakes.stores import made_store
 from tests.leaks import Leaks, Needle
-from tests.world import World, make_world, until
+from tests.world import until
 from workers.connection import LenientCodec, converter
 from workers.conversion import EncodedFailures, FinalPayloads
-from workers.storing import LEAST, Storing, StoringCodec
+from workers.storing import LEAST, StoringCodec
 from workflows.refund import RefundMission, Verdict
-
-STARTED = "workflow_execution_started_event_attributes.input.payloads"
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A world whose payloads of a kilobyte and more lie in a store, and where."""
-
-    world: World
-    root: Path
-
-    def files(self) -> list[Path]:
-        """What lies there."""
-        return [path for path in self.root.rglob("*") if len(path.name) == 64]
-
-
-def another(world: World, how: DataConverter) -> Client:
-    """A client of the same namespace that converts as *how* says."""
-    changed: Any = {**world.client.config(), "data_converter": how}
-    return Client(**changed)
-
-
-@pytest.fixture(scope="module")
-async def stored(server: Client, enterprise: Enterprise, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stored]:
-    """All workers at work in a namespace of their own."""
-    root = tmp_path_factory.mktemp("stored")
-    how = converter(CODEC, Storing(made_store(root / "payloads"), LEAST))
-    client = await Client.connect(server.service_client.config.target_host, namespace="stored", data_converter=how)
-    world = make_world(client, enterprise, root)
-    async with world.working():
-        yield Stored(world, root / "payloads")
 
 
 async def test_mission_is_approved_and_paid_with_its_payloads_in_the_store(stored: Stored) -> None:
