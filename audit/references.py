@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.converter import PayloadCodec
 
-from audit.payloads import ENCRYPTED, KEY_ID, STORED
+from audit.payloads import ENCRYPTED, KEY_ID, STORED, payloads_in, seal
 from policies.canonical import Digest
 
 MAX_STORED = 16 * 1024 * 1024
 """Bytes of what one reference may stand for."""
 _ADDRESS = re.compile(rb"[0-9a-f]{64}")
 _ENCODING = "encoding"
+_SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 
 
 def content_of(payload: Payload) -> bytes:
@@ -74,6 +78,49 @@ def unstored(payload: Payload, contents: Mapping[str, bytes]) -> Payload | None:
     if found.metadata.get(_ENCODING) in (None, STORED) or _key(found) != payload.metadata.get(KEY_ID):
         return None
     return found
+
+
+def named_in(events: Iterable[HistoryEvent], *, signals: bool) -> dict[Digest, int]:
+    """
+    The addresses that *events*, as stored, refer to, each with its first event.
+
+    Args:
+        signals: Whether what signals refer to is meant, which anybody may send, or what everything else does.
+    """
+    found: dict[Digest, int] = {}
+    for event in events:
+        if (event.event_type == _SIGNALED) is not signals or STORED not in event.SerializeToString():
+            continue
+        for address in map(named_by, payloads_in(event)):
+            if address is not None:
+                found.setdefault(address, int(event.event_id))
+    return found
+
+
+class Contents(PayloadCodec):
+    """Opens references from what an archive holds, and then whatever *inner* opens."""
+
+    def __init__(self, contents: Mapping[str, bytes], inner: PayloadCodec | None) -> None:
+        """
+        Args:
+            contents: By address. Nothing of it is believed.
+        """
+        self._contents = contents
+        self._inner = inner
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """As they are: nothing is written into a history that is over."""
+        return list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Each one opened, as it is, or sealed."""
+        found = [self._found(payload) for payload in payloads]
+        return found if self._inner is None else await self._inner.decode(found)
+
+    def _found(self, payload: Payload) -> Payload:
+        if payload.metadata.get(_ENCODING) != STORED:
+            return payload
+        return unstored(payload, self._contents) or seal(payload)
 
 
 def _key(payload: Payload) -> bytes | None:
