@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
+from temporalio.client import Client
 
 from activities.hearing import MAX_CALLS
 from approvals.decision import Verdict
 from audit.rail import rail
 from tests.e2e.autonomous import CASE, ORDER, TERMS, pursued, refund
 from tests.e2e.model_server import Asked, Call, ScriptedModel, Turn, call
-from tests.world import World
+from tests.examples.enterprise import Enterprise
+from tests.fakes.egress import ALLOWED, HELD, OTHER, as_egress, to
+from tests.world import World, make_world
+from workflows.asking import COMMITS
 from workflows.outcome import OutcomeKind
 from workflows.pursuit import Bound, End
+
+
+@pytest.fixture(scope="module")
+async def outward(
+    server: Client, enterprise: Enterprise, model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """A world in a namespace of its own, whose searches leave the perimeter."""
+    host, how = server.service_client.config.target_host, server.data_converter
+    client = await Client.connect(host, namespace="outward", data_converter=how)
+    made = make_world(client, enterprise, tmp_path_factory.mktemp("outward"), model.url)
+    as_egress(made.policies, "autonomous")
+    async with made.worker("mission"), made.worker("read"), made.worker("reason"):
+        # The commit client of the example issuer may not describe the knowledge system; the read client may.
+        async with made.commit_worker(COMMITS, tokens=made.reader):
+            yield made
+    await made.committer.close()
+    await made.reader.close()
 
 
 async def test_mission_reads_proposes_is_approved_and_answers(world: World, model: ScriptedModel) -> None:
@@ -93,10 +116,11 @@ async def test_call_beyond_the_missions_operations_is_out_of_scope(world: World,
     script = (Turn(calls=(refund(), call("payments.wire", all=True), call(ORDER, order_id="ORD-2001"))), "So be it.")
     handle, goal = await pursued(world, model, script, operations=(ORDER,))
     verdict = await handle.result()
-    observations = [each.text for each in rail(await world.record(handle), world.law.directory) if each.kind == "observed"]
+    observations = [each.what for each in rail(await world.record(handle), world.law.directory) if each.kind == "observed"]
     assert model.of(goal)[0].tools == ["orders__get_order"]
     assert [each["kind"] for each in model.of(goal)[1].told] == ["out_of_scope", "out_of_scope", "read"]
-    assert ["out of scope: payments.issue_refund" in observations[0], "payments__wire" in observations[1]] == [True, True]
+    assert "out of scope: payments.issue_refund" in observations[0]
+    assert "out of scope: payments__wire" in observations[1]
     assert (verdict.deeds, verdict.refused) == ((), 0)
 
 
@@ -200,3 +224,14 @@ async def test_model_that_does_not_answer_ends_in_a_verdict(world: World, model:
     verdict = await handle.result()
     assert (verdict.verdict, verdict.answer) == (End.NO_ANSWER, "")
     assert "said nothing" in verdict.reasons[0]
+
+
+async def test_held_egress_becomes_a_proposal(outward: World, model: ScriptedModel) -> None:
+    """The read worker says that people may let it out; so they are asked, and what they say comes back to the model."""
+    searches = (call(TERMS, **to(ALLOWED)), call(TERMS, **to(HELD)), call(TERMS, **to(OTHER)))
+    handle, goal = await pursued(outward, model, (Turn("I look it up.", searches), "So be it."))
+    found = await outward.proposed(handle)
+    await outward.decide(handle, "sam", Verdict.DENY, found=found)
+    await handle.result()
+    assert found.proposal.action.arguments == to(HELD)
+    assert [each["kind"] for each in model.of(goal)[1].told] == ["read", "denied", "not_permitted"]
