@@ -29,10 +29,10 @@ async def outward(
     client = await Client.connect(host, namespace="outward", data_converter=how)
     made = make_world(client, enterprise, tmp_path_factory.mktemp("outward"), model.url)
     as_egress(made.policies, "autonomous")
-    async with made.worker("mission"), made.worker("read"), made.worker("reason"):
-        # The commit client of the example issuer may not describe the knowledge system; the read client may.
-        async with made.commit_worker(COMMITS, tokens=made.reader):
-            yield made
+    # The commit client of the example issuer may not describe the knowledge system; the read client may.
+    commits = made.commit_worker(COMMITS, tokens=made.reader)
+    async with made.worker("mission"), made.worker("read"), made.worker("reason"), commits:
+        yield made
     await made.committer.close()
     await made.reader.close()
 
