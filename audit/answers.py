@@ -36,6 +36,10 @@ _OUTCOMES = {SettlementKind.RECEIPT, SettlementKind.UNKNOWN}
 """What came of a use."""
 
 
+MAX_CALLS, MAX_CALLED = 5, 100
+"""So many calls of a model are named on one line, each by so many characters."""
+
+
 class Answers:
     """One run's answers, read against what is proven of it."""
 
@@ -162,7 +166,16 @@ def _reasoned(done: Completed) -> Observation:
     asked, answer = _object(done.input), _object(done.result)
     model = str(answer.get("model") or "an unnamed model")
     by = f"{model}: rules, no model was asked" if answer.get("rule_based") is True else f"model {model}"
-    return _told(done, ObservationKind.REASONED, f"{asked.get('purpose', 'something')} by {by}", actor=model)
+    what = f"{asked.get('purpose', 'something')} by {by}{_called(answer.get('calls'))}"
+    return _told(done, ObservationKind.REASONED, what, actor=model)
+
+
+def _called(calls: JsonValue) -> str:
+    """What a model asked for in a dialogue; what became of each is told where it was done."""
+    if not isinstance(calls, list) or not calls:
+        return ""
+    names = [str(call.get("operation") or "something")[:MAX_CALLED] for call in calls[:MAX_CALLS] if isinstance(call, dict)]
+    return f", which asks for {', '.join(names)}" + (f" and {len(calls) - MAX_CALLS} more" if len(calls) > MAX_CALLS else "")
 
 
 def _asked(proposal: Proposal) -> str:
