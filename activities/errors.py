@@ -4,6 +4,7 @@ ActivityError                an activity could not do its work
  │    └── Gone               the Temporal server answered that it has no such run
  ├── Lost                    something was sent and no answer came: the outcome is unknown
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
+ ├── Misanswered             a knowledge system answered with what cannot be cited
  ├── NotPermitted            the caller asked for what it may not have
  ├── AlreadyUsed             the proposal's one use is taken
  ├── PlaceTrouble            the place where archives are kept cannot be read or written
@@ -46,6 +47,13 @@ class TokenRefused(ActivityError):
 
 class NotPermitted(ActivityError):
     """An operation the caller may not have; every reason is in the message."""
+
+
+class Misanswered(ActivityError):
+    """What *operation* answered is not passages that can be cited; nothing of it is repeated."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"the answer of `{operation}` is not taken: {reason}")
 
 
 class AlreadyUsed(ActivityError):

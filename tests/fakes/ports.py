@@ -184,9 +184,17 @@ class FakeSession:
         """What the server says now."""
         return self.tools.served.get(tool)
 
+    async def template(self, resource: str) -> Contract | None:
+        """What the server says now."""
+        return self.tools.served.get(resource)
+
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Sends once."""
         return self.tools.done(Call(tool, arguments, meta, self.token, self.url))
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Reads once; what is read stands where a tool's name would."""
+        return self.tools.done(Call(uri, {}, meta, self.token, self.url))
 
 
 @dataclass

@@ -17,9 +17,9 @@ from tests.policy.servers import Servers
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Issuer, orders and knowledge, running."""
+    """Issuer, orders, knowledge and parcels, running."""
     data = tmp_path_factory.mktemp("stack")
-    names = ("issuer", "orders", "payments", "knowledge")
+    names = ("issuer", "orders", "payments", "knowledge", "parcels")
     ports = {name: free_port() for name in names}
     made = Servers(data, f"http://127.0.0.1:{ports['issuer']}", ports)
     made.enterprise.mkdir()
@@ -30,8 +30,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         process("issuer", ports["issuer"], *clients),
         process("orders", ports["orders"], *common),
         process("knowledge", ports["knowledge"], *common),
+        process("parcels", ports["parcels"], *common),
     ):
-        for name in ("issuer", "orders", "knowledge"):
+        for name in ("issuer", "orders", "knowledge", "parcels"):
             wait_healthy(ports[name])
         yield made
 

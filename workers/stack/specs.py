@@ -28,7 +28,7 @@ from workers.stack.telemetry_environment import for_telemetry
 TEMPORAL = "temporal"
 CODEC = "codec"
 ARCHIVER = "archiver"
-SYSTEMS = ("issuer", "orders", "payments", "knowledge")
+SYSTEMS = ("issuer", "orders", "payments", "knowledge", "parcels")
 ROLES: tuple[Role, ...] = tuple(Role)
 KINDS = {
     Role.MISSION: ("WORKFLOW",),
