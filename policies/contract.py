@@ -30,7 +30,7 @@ class Contract(Recorded):
 
 
 def of_resource(name: str, description: str, uri_template: str) -> Contract:
-    """The contract of a resource. A template that nothing here can fill gets a schema that asks for nothing, and never loads."""
+    """The contract of a resource. One with a template that cannot be filled here can be looked at, and does not load."""
     try:
         schema = input_schema(uri_template)
     except TemplateError:

@@ -22,10 +22,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.question import Reasoned, ReasonRequest
     from activities.read import ReadActivities, ReadRequest, ReadResult
     from activities.reason import ReasonActivities
+    from approvals.citation import Passage
     from workflows.asking import FIVE_TIMES, LONG_ATTEMPT, READS, REASONING, asked
     from workflows.board import Board
     from workflows.commitment import Commitment, News
     from workflows.errors import Misunderstood, ReadFailed
+    from workflows.findings import cited, numbered, remembered, shape
     from workflows.outcome import Outcome
     from workflows.raw import with_input
 
@@ -47,6 +49,8 @@ class Mission:
         self._news = News()
         self._board = Board()
         self._step = 0
+        self._passages: dict[str, Passage] = {}
+        """By id, what knowledge was read: all that a finding may cite."""
 
     @workflow.signal(dynamic=True)
     def hear(self, name: str, values: Sequence[RawValue]) -> None:
@@ -55,7 +59,7 @@ class Mission:
 
     async def read(self, operation: str, arguments: dict[str, JsonValue], result: type[_T]) -> _T:
         """
-        Reads within the mission type's scope.
+        Reads within the mission type's scope. Each passage of a knowledge operation is given an `id` to cite it by.
 
         Raises:
             ReadFailed: The tool says that it cannot, for example because there is no such order.
@@ -65,24 +69,26 @@ class Mission:
         answer = await asked(ReadActivities.read, request, ReadResult, READS, summary=operation)
         if answer.failed:
             raise ReadFailed(operation, str(answer.result))
-        return _shaped(answer.result, result, operation)
+        self._passages = remembered(self._passages, answer.passages, operation)
+        return _shaped(numbered(answer.result, answer.passages), result, operation)
 
     async def reason(self, purpose: str, result: type[_T], **inputs: BaseModel) -> _T:
         """
         Asks a model, with the prompt of *purpose* and *inputs* as data. The answer is untrusted.
 
         Raises:
+            Uncited: It is a Finding, and cites what this mission has not read.
             ActivityError: No model gave an answer of that shape.
         """
         request = ReasonRequest(
             purpose=purpose,
             inputs={name: value.model_dump(mode="json") for name, value in inputs.items()},
-            result_schema=TypeAdapter(result).json_schema(),
+            result_schema=shape(result, TypeAdapter(result).json_schema(), self._passages),
         )
         answer = await asked(
             ReasonActivities.reason, request, Reasoned, REASONING, summary=purpose, attempt=LONG_ATTEMPT, retry=FIVE_TIMES
         )
-        return _shaped(answer.result, result, purpose)
+        return cited(_shaped(answer.result, result, purpose), self._passages, purpose)
 
     async def observe(self, name: str, *, passed: bool, detail: str = "") -> bool:
         """Puts a check on the rail, and returns whether it passed."""
@@ -92,7 +98,13 @@ class Mission:
         return observed.passed
 
     async def commit(
-        self, operation: str, arguments: dict[str, JsonValue], *, because: str = "", within: timedelta | None = None
+        self,
+        operation: str,
+        arguments: dict[str, JsonValue],
+        *,
+        because: str = "",
+        cites: Sequence[str] = (),
+        within: timedelta | None = None,
     ) -> Outcome:
         """
         Proposes an action, waits for people, and returns what became of it. Denials and refusals are values.
@@ -102,13 +114,15 @@ class Mission:
 
         Args:
             because: Why, in the mission's words. Shown to approvers in the box marked untrusted.
+            cites: Ids of the passages that it rests on; shown to approvers with where they stand.
             within: After so long without a use, the mission withdraws it.
         """
-        (outcome,) = await self.commit_all([Wanted(operation=operation, arguments=arguments)], because=because, within=within)
+        wanted = Wanted(operation=operation, arguments=arguments)
+        (outcome,) = await self.commit_all([wanted], because=because, cites=cites, within=within)
         return outcome
 
     async def commit_all(
-        self, actions: Sequence[Wanted], *, because: str = "", within: timedelta | None = None
+        self, actions: Sequence[Wanted], *, because: str = "", cites: Sequence[str] = (), within: timedelta | None = None
     ) -> tuple[Outcome, ...]:
         """
         Puts *actions* (at least one) before people as one card, for one say-so; each is then used and receipted on its own.
@@ -123,6 +137,7 @@ class Mission:
             arguments=first.arguments,
             because=because,
             more=tuple(more),
+            cites=tuple(dict.fromkeys(cites)),
         )
         return await Commitment(self._board, self._news, within).outcomes(request)
 
