@@ -58,13 +58,13 @@ def test_list_names_what_a_person_classified(here: Sayso) -> None:
     assert (rows["payments.issue_refund"]["effect"], rows["payments.issue_refund"]["scope"]) == ("commit", None)
     assert rows["payments.issue_refund"]["idempotency"] == {"meta": "idempotency-key", "window_seconds": 86400}
     assert (
-        "payments.issue_refund  commit  one operation   idempotency-key for 1d  5d4dc454ec02"
+        "payments.issue_refund  tool                   commit  one operation   idempotency-key for 1d  5d4dc454ec02"
         in here("integrations", "list").out
     )
 
 
 def test_everything_is_as_pinned(here: Sayso, servers: Servers) -> None:
-    """All five, listed with the roles' own scopes."""
+    """All seven, a resource among them, listed with the roles' own scopes."""
     with servers.payments():
         answer, pin = here("integrations", "check", "--json"), here("integrations", "pin")
     assert (answer.code, answer.data["ok"]) == (0, True)
@@ -94,13 +94,13 @@ def test_silent_server_is_exit_code_three(here: Sayso, servers: Servers) -> None
     answer = here("integrations", "check", "--json")
     assert (answer.code, list(answer.data["unreachable"]), answer.data["ok"]) == (3, ["payments"], False)
     assert str(servers.ports["payments"]) in answer.data["unreachable"]["payments"]
-    assert len(answer.data["operations"]) == 3
+    assert len(answer.data["operations"]) == 5
 
 
 def test_machine_without_credentials_is_told_so(sayso: Sayso) -> None:
     """Nothing is asked without them."""
     answer = sayso("integrations", "check")
-    assert (answer.code, answer.out.count("no credential of the")) == (3, 3)
+    assert (answer.code, answer.out.count("no credential of the")) == (3, 4)
 
 
 def test_pinning_shows_the_difference_and_changes_the_digest_alone(here: Sayso, bundle: Copy, servers: Servers) -> None:

@@ -58,6 +58,18 @@ def text(name: str, content: str) -> Edit:
     return edit
 
 
+def no_policies(content: str | None) -> Edit:
+    """Replaces all policies by one file, or by none."""
+
+    def edit(root: Path) -> None:
+        for path in root.glob("*.cedar"):
+            path.unlink()
+        if content is not None:
+            (root / "refund.cedar").write_text(content)
+
+    return edit
+
+
 def latin(root: Path) -> None:
     """A file in another encoding."""
     (root / "refund.cedar").write_bytes(b"// caf\xe9")
@@ -68,11 +80,11 @@ READ = 'permit (principal is Mission, action == Action::"orders.get_case", resou
 IN_LIST = 'action in [Action::"orders.get_case", Action::"payments.issue_refund"]'
 GATED = '@requires("support-lead: 1") @expires("1h")'
 BROKEN: dict[str, tuple[Edit, str]] = {
-    "no policies": (missing("refund.cedar"), "holds no"),
+    "no policies": (no_policies(None), "holds no"),
     "no catalogue": (missing("integrations.yaml"), "cannot be read"),
     "no directory": (missing("directory.yaml"), "cannot be read"),
     "no contracts": (missing("contracts/payments.json"), "cannot be read"),
-    "no text": (text("refund.cedar", "\n"), "holds no"),
+    "no text": (no_policies("\n"), "holds no"),
     "latin-1": (latin, "not UTF-8"),
     "not yaml": (text("directory.yaml", "people: ["), "not YAML"),
     "a list": (text("directory.yaml", "[]"), "valid dictionary"),

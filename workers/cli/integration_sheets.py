@@ -22,7 +22,7 @@ def list_data(catalogue: Catalogue) -> dict[str, Any]:
     return {
         "issuer": catalogue.issuer,
         "operations": [
-            {"operation": name, "url": url, "resource": resource, **operation.model_dump(mode="json")}
+            {"operation": name, "url": url, "resource": resource, **_operation_data(operation)}
             for name, url, resource, operation in _operations(catalogue)
         ],
     }
@@ -111,6 +111,12 @@ def _operations(catalogue: Catalogue) -> list[tuple[str, str, str, Operation]]:
         for name, integration in catalogue.integrations.items()
         for tool, operation in integration.operations.items()
     ]
+
+
+def _operation_data(operation: Operation) -> dict[str, Any]:
+    """`resource` was taken: it is what tokens are bound to."""
+    data = operation.model_dump(mode="json")
+    return {"uri_template": data.pop("resource"), **data}
 
 
 def _kind(operation: Operation) -> str:
