@@ -15,9 +15,9 @@ from typing import Any, cast
 from uuid import uuid4
 
 import httpx2
-from mcp import Client, ClientSession
+from mcp import Client, ClientSession, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ListResourceTemplatesResult, ListToolsResult, ReadResourceResult, RequestParamsMeta
+from mcp_types import CallToolResult, ListResourceTemplatesResult, ListToolsResult, RequestParamsMeta, TextResourceContents
 
 from examples.refund.clients import Resources, read_credential, write_clients
 from examples.refund.operations import operation_details
@@ -161,10 +161,15 @@ async def documents(resource: str, token: str) -> ListResourceTemplatesResult:
         return await opened.list_resource_templates()
 
 
-async def document(resource: str, token: str, uri: str) -> ReadResourceResult:
-    """What is at *uri*. Raises MCPError where the server says that nothing is."""
+async def document(resource: str, token: str, uri: str) -> str:
+    """The text at *uri*, or what the server says instead."""
     async with session(resource, token) as opened:
-        return await opened.read_resource(uri)
+        try:
+            (part,) = (await opened.read_resource(uri)).contents
+        except MCPError as error:
+            return f"error: {error}"
+    assert isinstance(part, TextResourceContents) and (part.uri, part.mime_type) == (uri, "application/json")
+    return part.text
 
 
 def text(result: CallToolResult) -> str:
