@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from policies.bundle import Bundle
+from policies.contract import Contract
 from policies.directory import Directory
 from policies.errors import BundleError
 from policies.load import load, load_directory
@@ -37,6 +38,27 @@ def payment(**changes: Any) -> Edit:
         catalogue["integrations"]["payments"]["operations"]["issue_refund"] |= changes
 
     return in_yaml("integrations.yaml", change)
+
+
+def operation(integration: str, name: str, **changes: Any) -> Edit:
+    """Changes how an operation is classified."""
+    return in_yaml(
+        "integrations.yaml", lambda catalogue: catalogue["integrations"][integration]["operations"][name].update(changes)
+    )
+
+
+def resource(template: str) -> Edit:
+    """Another template of the document, pinned as it is."""
+
+    def edit(root: Path) -> None:
+        path = root / "contracts" / "knowledge.json"
+        contracts = json.loads(path.read_text())
+        contracts[1]["uri_template"] = template
+        path.write_text(json.dumps(contracts))
+        pin = Contract.model_validate(contracts[1]).digest
+        operation("knowledge", "document", resource=template, contract=pin)(root)
+
+    return edit
 
 
 def person(who: str, **changes: Any) -> Edit:
@@ -80,6 +102,16 @@ READ = 'permit (principal is Mission, action == Action::"orders.get_case", resou
 IN_LIST = 'action in [Action::"orders.get_case", Action::"payments.issue_refund"]'
 GATED = '@requires("support-lead: 1") @expires("1h")'
 BROKEN: dict[str, tuple[Edit, str]] = {
+    "knowledge that commits": (operation("knowledge", "search", effect="commit"), "is a `read` or an `egress`"),
+    "knowledge without a collection": (operation("orders", "get_order", knowledge=True), "is asked with a `collection`"),
+    "resource that is a tool": (operation("orders", "get_order", resource="orders://{order_id}"), "is that of a tool"),
+    "resource without its template": (operation("knowledge", "document", resource=None), "say `resource`"),
+    "resource with another template": (
+        operation("knowledge", "document", resource="knowledge://{collection}"),
+        "say `resource`",
+    ),
+    "resource whose template is none": (resource("knowledge://{+collection}"), "is no template of the form"),
+    "resource that asks for more": (resource("knowledge://{collection}"), "asks for other values than its URI template"),
     "no policies": (no_policies(None), "holds no"),
     "no catalogue": (missing("integrations.yaml"), "cannot be read"),
     "no directory": (missing("directory.yaml"), "cannot be read"),
