@@ -222,3 +222,34 @@ def test_unknown_operation_is_wrong_use(here: Sayso, servers: Servers) -> None:
     with servers.payments():
         answer = here("integrations", "pin", "payments.wipe", "--yes")
     assert (answer.code, "neither in the integrations catalogue" in answer.err) == (2, True)
+
+
+@pytest.mark.promise("K3")
+def test_resource_that_drifted_is_named_and_pinned_anew(here: Sayso, bundle: Copy, servers: Servers) -> None:
+    """As a tool is; its own part is the template."""
+    with servers.payments():
+        bundle.replace("contracts/knowledge.json", "with all its passages", "as it once was")
+        check = here("integrations", "check")
+        pin = here("integrations", "pin", "knowledge.document", "--yes")
+        after = here("integrations", "check")
+    assert (check.code, after.code, pin.code) == (1, 0, 0)
+    assert "drifted   knowledge.document: not what was pinned: description, contract file changed" in check.out
+    assert load(bundle.root).catalogue.contracts["knowledge.document"].uri_template == "knowledge://{collection}/{document}"
+
+
+def test_resource_that_nobody_classified_is_written_as_a_commit(here: Sayso, bundle: Copy, servers: Servers) -> None:
+    """With its template, so that the bundle loads; no policy permits it."""
+    text = (bundle.root / "integrations.yaml").read_text()
+    begin, end = text.index("      document:"), text.index("  parcels:")
+    bundle.write("integrations.yaml", text[:begin] + text[end:])
+    bundle.replace("refund.cedar", ', Action::"knowledge.document"', "").write("scenarios.yaml", "[]")
+    with servers.payments():
+        check = here("integrations", "check")
+        pin = here("integrations", "pin", "knowledge.document", "--yes")
+    assert "unlisted  knowledge.document: served and not in the catalogue" in check.out
+    found = load(bundle.root).catalogue.find("knowledge.document")
+    assert (pin.code, found and found[2].effect, found and found[2].resource) == (
+        0,
+        "commit",
+        "knowledge://{collection}/{document}",
+    )
