@@ -5,6 +5,7 @@ ActivityError                an activity could not do its work
  │    └── StoreSilent        the payload store does not answer, or is not one
  ├── Lost                    something was sent and no answer came: the outcome is unknown
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
+ ├── Misanswered             a knowledge system answered with what cannot be cited
  ├── NotPermitted            the caller asked for what it may not have
  │    └── NeedsSayso         people may let it have that: it is to be proposed
  ├── NoTools                 this process was not given what a dialogue needs
@@ -93,6 +94,13 @@ class TranscriptTooLong(ActivityError):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"the transcript of this dialogue is larger than {most} bytes")
+
+
+class Misanswered(ActivityError):
+    """What *operation* answered is not passages that can be cited; nothing of it is repeated."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"the answer of `{operation}` is not taken: {reason}")
 
 
 class AlreadyUsed(ActivityError):

@@ -14,6 +14,7 @@ from audit.events import shown
 from audit.freezing import names_freeze
 from audit.known import Known
 from audit.observation import Observation, ObservationKind
+from audit.passages import passage_digests, passage_words, passages_in
 from audit.proven import gate_of, proven
 from audit.record import Completed, Entry, MissionRecord
 from audit.witnesses import witness_of
@@ -158,8 +159,10 @@ class Answers:
 def _read(done: Completed) -> Observation:
     asked = _object(done.input)
     failed = ": the tool says that it could not" if _object(done.result).get("failed") is True else ""
-    what = f"{asked.get('operation', 'something')} {shown(asked.get('arguments', {}))}{failed}"
-    return _told(done, ObservationKind.READ, what, actor="a read worker")
+    found = passages_in(done.result)
+    what = f"{asked.get('operation', 'something')} {shown(asked.get('arguments', {}))}{failed}{passage_words(found)}"
+    told = _told(done, ObservationKind.READ, what, actor="a read worker")
+    return told.model_copy(update={"digests": {**told.digests, **passage_digests(found)}})
 
 
 def _reasoned(done: Completed) -> Observation:

@@ -306,7 +306,7 @@ def write_bundle(target: Path, enterprise: Enterprise, signers: Mapping[str, Sig
     path = target / "integrations.yaml"
     catalogue = yaml.safe_load(path.read_text())
     catalogue["issuer"] = enterprise.issuer
-    for name in ("orders", "payments", "knowledge"):
+    for name in ("orders", "payments", "knowledge", "parcels"):
         catalogue["integrations"][name] |= dict.fromkeys(("url", "resource"), getattr(enterprise.resources, name))
     path.write_text(yaml.safe_dump(catalogue))
     path = target / "directory.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from approvals.citation import Passage
 from policies.model import Recorded
 from workflows.pursuit import Underway
 
@@ -13,6 +14,8 @@ class Carried(Recorded):
     """Of the last commit. It counts on: the same step with the same arguments would be the same action again."""
     pursuit: Underway | None = None
     """The one that goes on."""
+    passages: tuple[Passage, ...] = ()
+    """What knowledge was read."""
 
 
 class Continued(Recorded):

@@ -3,12 +3,15 @@ MissionError (ApplicationError)      ends a mission that does not catch it, with
  ├── ReadFailed                      a tool says that it cannot do what was asked: often a value worth catching
  ├── NoAnswer                        no model gave an answer
  ├── StillOpen                       the mission would go on in another run while something waits for people
- └── Misunderstood                   an answer is not of the shape the mission expects
+ ├── Misunderstood                   an answer is not of the shape the mission expects
+ └── Uncited                         a finding rests on what the mission has not read
 """
 
 from __future__ import annotations
 
 from temporalio.exceptions import ApplicationError
+
+from approvals.display import visible
 
 
 class MissionError(ApplicationError):
@@ -43,3 +46,13 @@ class StillOpen(MissionError):
 
 class Misunderstood(MissionError):
     """An answer of another shape."""
+
+
+class Uncited(MissionError):
+    """A finding for *purpose* that cites *ids*, which no read of the mission brought."""
+
+    def __init__(self, purpose: str, ids: tuple[str, ...]) -> None:
+        named = ", ".join(f"`{visible(each[:100])}`" for each in ids[:3])
+        more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+        super().__init__(f"the finding for `{purpose}` cites {named}{more}, which this mission has not read")
+        self.ids = ids

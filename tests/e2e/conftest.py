@@ -106,7 +106,7 @@ async def attacker(world: World) -> AsyncIterator[World]:
 async def shop(server: Client, world: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     """A shop at the session's server; its missions run on the attacker's worker, for their scripting."""
     root = tmp_path_factory.mktemp("shop")
-    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(3)))
+    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(4)))
     write_clients(root / "data", resources)
     enterprise = Enterprise(root / "data", f"http://127.0.0.1:{free_port()}", resources)
     made = Shop(make_world(server, enterprise, root))
