@@ -43,6 +43,8 @@ async def server() -> AsyncIterator[Client]:
         dev_server_extra_args=[
             "--namespace=killed",
             "--namespace=frozen",
+            "--namespace=faulty",
+            "--namespace=faulty-without-key",
             "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
             "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
             # A deleted workflow is gone when the queues have moved on: at once here, half a minute later by default.
