@@ -1,14 +1,14 @@
 """
 Faults at every activity on purpose: run twice, failed before its body, failed after it with the result lost.
 
-One interceptor in all workers of a world. What happens to a mission is its `Fault`, which sees each activity as a `Point`: its name,
-and the how-manyeth of that name it is in the mission. The bodies and their results are the real ones.
+One interceptor in all workers of a world. What happens to a mission is its `Fault`, which sees each activity as a `Point`: its
+name, and the how-manyeth of that name it is in the mission. The bodies and their results are the real ones.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from tests.world import until
 
 FAULT = "Fault"
-Body = Callable[[], Awaitable[Any]]
+Body = Callable[[], Coroutine[Any, Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,14 @@ class Twice:
                 await counted()
                 return await counted()
             case Order.AT_ONCE:
-                _, second = await asyncio.gather(counted(), counted(), return_exceptions=True)
-                if isinstance(second, BaseException):
-                    raise second
-                return second
+                first, second = asyncio.create_task(counted()), asyncio.create_task(counted())
+                await asyncio.wait({first, second})
+                first.exception()
+                return second.result()
             case Order.LATE:
-                first = await counted()
+                told = await counted()
                 self.later.append(asyncio.create_task(_when_told(counted)))
-                return first
+                return told
 
     async def over(self) -> None:
         """Returns when the late ones have run, whatever came of them: nobody hears their answers."""

@@ -1,14 +1,14 @@
 """
 Scenes for the fault harness: a kind of mission, the activities it calls, and what its people do.
 
-A scene knows how its mission ends when all goes well, and by which verdicts it may end when a step fails for good. Each play is about
-an order of its own, so that the ledger tells what was paid for it, with or without an idempotency key.
+A scene knows how its mission ends when all goes well, and by which verdicts it may end when a step fails for good. Each play
+is about an order of its own, so that the ledger tells what was paid for it, with or without an idempotency key.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +19,11 @@ from temporalio.exceptions import FailureError
 from audit.proposals import signed_proposals
 from examples.refund import database
 from tests.e2e.faulty import Fault, Faults, Point, Twice
-from tests.world import World, until
+from tests.world import World
 
 Handle = WorkflowHandle[Any, Any]
+LOOK_SECONDS = 0.25
+"""So often people look whether something waits for them: many of them look at once."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Scene:
     """Every activity that it calls when nothing fails."""
     start: Callable[[World, str], Awaitable[Handle]]
     """Starts a mission about the case."""
-    attend: Callable[[World, Handle, list[str]], Awaitable[None]]
+    attend: Callable[[World, Handle, list[str]], Coroutine[Any, Any, None]]
     """What people do, until cancelled; each decision is put into the list."""
     whole: str
     """The verdict when all goes well."""
@@ -105,16 +107,13 @@ def open_case(world: World, number: int) -> tuple[str, str]:
 
 async def sam_approves(world: World, handle: Handle, decided: list[str]) -> None:
     """Sam approves whatever the gate proposes, once each."""
+    law = world.law
     while True:
-
-        async def look() -> str | None:
-            proposals = signed_proposals(await world.record(handle), world.law)
-            return next((digest for digest in proposals if digest not in decided), None)
-
-        digest = await until(look, 90)
-        found = signed_proposals(await world.record(handle), world.law)[digest]
-        decided.append(digest)
-        await world.decide(handle, "sam", found=found)
+        for digest, found in signed_proposals(await world.record(handle), law).items():
+            if digest not in decided:
+                decided.append(digest)
+                await world.decide(handle, "sam", found=found)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _start_refund(world: World, case_id: str) -> Handle:
