@@ -38,7 +38,11 @@ def weights() -> Path | None:
 
 
 def bound(asked: dict[str, Any]) -> dict[str, Any]:
-    """A chat request with OpenAI's `json_schema` in the server's own form; any other as it is."""
+    """
+    A chat request with OpenAI's `json_schema` in the server's own form. Where it names no temperature, it gets 0: the same
+    question, the same answer.
+    """
+    asked = {"temperature": 0, **asked}
     wanted = asked.get("response_format")
     if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
         return asked
@@ -58,14 +62,14 @@ def binding(app: _App) -> _App:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        given = {"type": "http.request", "body": _bound(body), "more_body": False}
+        body = _bound(body)
         headers = [pair for pair in scope["headers"] if pair[0] != b"content-length"]
-        waiting = [given]
+        waiting: list[_Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def once() -> _Message:
             return waiting.pop() if waiting else await receive()
 
-        await app({**scope, "headers": [*headers, (b"content-length", b"%d" % len(given["body"]))]}, once, send)
+        await app({**scope, "headers": [*headers, (b"content-length", b"%d" % len(body))]}, once, send)
 
     return bind
 
