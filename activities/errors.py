@@ -1,35 +1,50 @@
 """
 ActivityError                an activity could not do its work
  ├── Unreachable             a server did not answer and nothing was sent: try again
- │    └── Gone               the Temporal server answered that it has no such run
+ │    ├── Gone               the Temporal server answered that it has no such run
+ │    └── StoreSilent        the payload store does not answer, or is not one
  ├── Lost                    something was sent and no answer came: the outcome is unknown
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
  ├── NotPermitted            the caller asked for what it may not have
  ├── AlreadyUsed             the proposal's one use is taken
  ├── PlaceTrouble            the place where archives are kept cannot be read or written
- │    └── Absent             it answered that nothing of that name is there
+ │    ├── Absent             it answered that nothing of that name is there
+ │    └── Oversized          what is there is larger than anything that belongs there
  ├── Taken                   something of that name is in the place already
  └── Forgotten               what the gate remembers cannot be read or written
 """
 
 from __future__ import annotations
 
+from audit.errors import NotNow
+
 
 class ActivityError(Exception):
     """Base of what goes wrong outside Temporal and outside policy."""
 
 
-class Unreachable(ActivityError):
+class Unreachable(ActivityError, NotNow):
     """*what* did not answer; nothing was sent."""
 
+    question = "is it running?"
+
     def __init__(self, what: str, where: str, reason: str) -> None:
-        super().__init__(f"{what} at {where} cannot be reached ({reason}); is it running?")
+        super().__init__(f"{what} at {where} cannot be reached ({reason}); {self.question}")
         self.what = what
         self.where = where
 
 
 class Gone(Unreachable):
     """The Temporal server has no such run: deleted, past its retention, or never there."""
+
+
+class StoreSilent(Unreachable):
+    """The payload store at *where* could not be read or written. Nothing is lost by it: who needs it asks again."""
+
+    question = "is it there, and may this process use it?"
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__("the payload store", where, reason)
 
 
 class Lost(ActivityError):
@@ -58,10 +73,16 @@ class PlaceTrouble(ActivityError):
     def __init__(self, where: str, name: str, reason: str) -> None:
         what = f"`{name}` in the archive at {where}" if name else f"the archive at {where}"
         super().__init__(f"{what} cannot be used: {reason}")
+        self.where = where
+        self.reason = reason
 
 
 class Absent(PlaceTrouble):
     """Nothing of that name is in the place."""
+
+
+class Oversized(PlaceTrouble):
+    """What is there under that name is larger than what was asked for."""
 
 
 class Taken(ActivityError):

@@ -154,6 +154,7 @@ class Proposer:
             expires_at=asked.now + timedelta(seconds=requirement.expires_seconds),
             gate=self._signer.kid,
             card=NO_CARD,
+            earlier=lineage.earlier,
         )
         try:
             proposal = draft.model_copy(update={"card": render(draft).digest})

@@ -1,7 +1,8 @@
 """
 The activity of the read worker: one read of one integration, within the scope of the mission that asks.
 
-Which mission that is, who owns it and what it was started for comes from the run's first event, as the server has it.
+Which mission that is, who owns it and what it was started for comes from the first event of its first run, as the server has
+it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from activities.ports import Starts, Tokens, Tools
 from activities.witness import Witness
 from approvals.citation import Passage
 from approvals.jws import Signer
+from audit.continuation import origin_trouble
 from audit.errors import AuditError
-from audit.principals import acting_for
-from audit.record import Started
+from audit.principals import principals_of
+from audit.record import MissionRecord
 from policies.action import Action, MissionRef
 from policies.bundle import Bundle
 from policies.catalogue import Effect
@@ -75,10 +77,10 @@ class ReadActivities:
                 return self._witness.signed(request, await self._read(request))
 
     async def _read(self, request: ReadRequest) -> ReadResult:
-        started = await self._started()
-        action = self._action(request, started.mission)
+        record = await self._begun()
+        action = self._action(request, record.started.mission)
         # As the server says, never as the request says: whose mission asks, and what it was started for.
-        principals, _ = acting_for(started, self._bundle.directory)
+        principals, _ = principals_of(record, self._bundle.directory)
         ruling = self._bundle.rule(action, principals, self._bundle.directory)
         if ruling.outcome is not Outcome.ALLOW:
             asks = f"`{action.operation}` with these arguments needs people's say-so; ask for it with `self.commit`"
@@ -93,12 +95,16 @@ class ReadActivities:
             answer = await session.call(action.tool, dict(action.arguments), {})
         return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed)
 
-    async def _started(self) -> Started:
+    async def _begun(self) -> MissionRecord:
         where = here()
         try:
-            return await self._starts.read(where.mission_id, where.run_id)
+            record = await self._starts.read(where.mission_id, where.run_id)
         except AuditError as error:
             raise NotPermitted(f"nothing is read for a mission whose start cannot be read: {error}") from error
+        trouble = origin_trouble(record.started, record.origin)
+        if trouble is not None:
+            raise NotPermitted(f"nothing is read for a mission whose start is in doubt: {trouble}")
+        return record
 
     def _action(self, request: ReadRequest, mission: MissionRef) -> Action:
         catalogue = self._bundle.catalogue

@@ -30,9 +30,11 @@ from temporalio.worker import (
 )
 
 from audit import archive, manifest
+from audit.enclosed import contents_of
 from audit.errors import AuditError
 from audit.payloads import json_of
 from audit.record import MissionRecord
+from audit.references import Contents
 from audit.verification.material import opened_record
 from audit.verification.result import Found, Result, Verification, fails, holds, missing, verdict_of
 from policies.canonical import parse
@@ -59,6 +61,7 @@ async def replayed(verification: Verification, data: bytes, codec: PayloadCodec 
 async def _findings(data: bytes, codec: PayloadCodec | None) -> list[Found]:
     try:
         members = archive.unpack(data)
+        codec = Contents(contents_of(members), codec)
         record = await opened_record(manifest.read(members[manifest.MANIFEST]), members, codec)
     except (AuditError, KeyError):
         return [missing(CHECK, "there is no history to replay")]

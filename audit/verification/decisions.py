@@ -29,7 +29,7 @@ def check_decisions(material: Material) -> list[Found]:
         if settlement.proposal not in material.proposals:
             found.append(fails("decisions", "this settlement is about a proposal that no pinned gate made in this run", event))
             continue
-        law = material.law(settlement.bundle)
+        law = material.unbegun or material.law(settlement.bundle)
         if isinstance(law, str):
             found.append(missing("decisions", f"the decisions cannot be judged: {law}", event))
             continue
@@ -84,7 +84,7 @@ def _doubt(words: str, event: int, settlement: Settlement, material: Material) -
 
 def unpinned(proposal: Digest, material: Material) -> tuple[int, ...]:
     """Events of signed decisions about *proposal* whose key the verifier does not pin, and the start where its key is not."""
-    found = [1] if stranger(material.record.started.signed_start, material) else []
+    found = [1] if stranger(material.beginning.signed_start, material) else []
     for heard in material.record.signals:
         try:
             decision = read(heard)

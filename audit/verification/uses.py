@@ -207,7 +207,7 @@ def _admitted(item: Item, papers: list[Paper], announcement: Announcement, mater
     name, number = item
     told = next((paper.settlement for paper in papers if paper.settlement is not None), None)
     bundle = told.bundle if told is not None else material.proposals[name].proposal.bundle
-    law = material.law(bundle)
+    law = material.unbegun or material.law(bundle)
     event = papers[0].event or announcement.event_id
     if isinstance(law, str):
         yield missing("receipts", f"whether it was admitted cannot be judged: {law}", event)

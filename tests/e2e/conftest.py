@@ -45,6 +45,7 @@ async def server() -> AsyncIterator[Client]:
             "--namespace=frozen",
             "--namespace=faulty",
             "--namespace=faulty-without-key",
+            "--namespace=stored",
             "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
             "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
             # A deleted workflow is gone when the queues have moved on: at once here, half a minute later by default.

@@ -60,7 +60,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = free_port()
     where = ("--port", str(port), "--tokens", str(root / "tokens.json"), "--allow-origin", ORIGIN)
     provider = ("--jwks", str(root / "jwks.json"), "--issuer", ISSUER, "--audience", AUDIENCE)
-    command = [SAYSO, "codec", "serve", *where, *provider, "--key-ring", f"file:{ring_file(root)}"]
+    command = [
+        SAYSO,
+        "codec",
+        "serve",
+        *where,
+        *provider,
+        "--key-ring",
+        f"file:{ring_file(root)}",
+        "--payload-store",
+        str(root / "payloads"),
+    ]
     with (root / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=root) as process:
         made = Server(f"http://127.0.0.1:{port}", root / "log")
         until(lambda: process.poll() is None and _healthy(made))

@@ -24,6 +24,7 @@ from workers.stack.model_environment import for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
 from workers.stack.telemetry_environment import for_telemetry
+from workers.storing import VARIABLE as STORE
 
 TEMPORAL = "temporal"
 CODEC = "codec"
@@ -153,7 +154,8 @@ def _codec(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
     allowed = [part for origin in origins for part in ("--allow-origin", origin)]
     where = ("--host", HOST, "--port", str(ports.codec), "--namespace", NAMESPACE, "--tokens", str(layout.codec_tokens))
     command = _python("workers.cli.main", "codec", "serve", *where, *allowed)
-    return Spec(CODEC, command, {**common, VARIABLE: f"file:{layout.key_ring}"}, answers(ports.codec))
+    own = {VARIABLE: f"file:{layout.key_ring}", STORE: str(layout.payloads)}
+    return Spec(CODEC, command, {**common, **own}, answers(ports.codec))
 
 
 def _worker(
@@ -167,6 +169,7 @@ def _worker(
     own = {"TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}", "TEMPORAL_NAMESPACE": NAMESPACE}
     # Else a person's own config file for Temporal Cloud would ask for its key and TLS here.
     own["TEMPORAL_CONFIG_FILE"] = os.devnull
+    own[STORE] = str(layout.payloads)
     if layout.key_ring.exists():
         own[VARIABLE] = f"file:{layout.key_ring}"
     if encryption == OFF:

@@ -38,10 +38,11 @@ def decisions(archive: Archive) -> Iterator[Trouble]:
     for event, body in archive.settled:
         if body["proposal"] not in archive.proposals:
             yield FAILS, "no gate that you pin proposed it", event
-        elif archive.bundle(body["bundle"]) is None:
-            yield MISSING, "its bundle is not here", event
+        elif archive.unbegun or archive.bundle(body["bundle"]) is None:
+            yield MISSING, "its bundle, or how the mission began, is not here", event
         else:
-            judge = Judge(archive.run.before(evidence(body, "head")[0] + 1), archive.mission, archive.trust, when(body, "at"))
+            run, first = archive.run.before(evidence(body, "head")[0] + 1), archive.course.first
+            judge = Judge(run, first, archive.mission, archive.trust, when(body, "at"))
             judged = judge.judge(body["proposal"], body["item"], body.get("approvals_this_hour", {}))
             exactly = body.get("directory") == archive.trust.digest
             if body["kind"] not in BY_WORD and (judged.admits or judged.answer != body["kind"]):
@@ -161,10 +162,11 @@ def _admitted(archive: Archive, item: Item, papers: list[Paper], event: int) -> 
     told = next((paper.settlement for paper in papers if paper.settlement is not None), None)
     proposal = archive.proposals[item[0]][1]
     bundle = archive.bundle((told or proposal)["bundle"])
-    if bundle is None:
-        return (yield MISSING, "its bundle is not here", event)
+    if bundle is None or archive.unbegun:
+        return (yield MISSING, "its bundle, or how the mission began, is not here", event)
     counted = told.get("approvals_this_hour", {}) if told and evidence(told, "head")[0] == event - 1 else {}
-    judge = Judge(archive.run.before(event), archive.mission, archive.trust, archive.run.events[event - 1].at)
+    at, first = archive.run.events[event - 1].at, archive.course.first
+    judge = Judge(archive.run.before(event), first, archive.mission, archive.trust, at)
     if not judge.judge(*item, counted).admits:
         yield MISSING if strangers(archive, item[0]) else FAILS, "it was not admitted", event
     once = len({paper.digest for paper in papers}) == 1
