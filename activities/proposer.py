@@ -22,6 +22,7 @@ from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
+from audit.extent import extent_trouble
 from audit.law import Law
 from audit.principals import principals_of, reset_trouble
 from audit.proposals import open_proposals
@@ -81,6 +82,9 @@ class Proposer:
         principals, trouble = principals_of(record, law.directory)
         asked = _Asked(request, record, law, now, principals)
         findings = [_mission(record, principals, trouble, law)]
+        full = extent_trouble(record)
+        if full is not None:
+            return self._refuse(asked, [*findings, Finding(check="extent", holds=False, words=full)])
         found = grounds(request, record, law, now)
         if isinstance(found, Finding):
             return self._refuse(asked, [*findings, found])

@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities.actions import action_of, effect_of
 from activities.edge import here, mapped
-from activities.errors import NotPermitted
+from activities.errors import NeedsSayso, NotPermitted
 from activities.heartbeat import beating
 from activities.ports import Starts, Tokens, Tools
 from activities.witness import Witness
@@ -70,7 +70,8 @@ class ReadActivities:
         The tool's answer.
 
         Raises:
-            ApplicationError: `NotPermitted` (final) with every reason; `Unreachable` and `Lost` (retried).
+            ApplicationError: `NotPermitted` (final) with every reason, `NeedsSayso` (final) where people may permit it;
+                `Unreachable` and `Lost` (retried).
         """
         with mapped():
             async with beating():
@@ -82,9 +83,10 @@ class ReadActivities:
         # As the server says, never as the request says: whose mission asks, and what it was started for.
         principals, _ = principals_of(record, self._bundle.directory)
         ruling = self._bundle.rule(action, principals, self._bundle.directory)
+        if ruling.outcome is Outcome.GATE:
+            raise NeedsSayso(action.operation)
         if ruling.outcome is not Outcome.ALLOW:
-            asks = f"`{action.operation}` with these arguments needs people's say-so; ask for it with `self.commit`"
-            raise NotPermitted("; ".join(ruling.reasons()) or asks)
+            raise NotPermitted("; ".join(ruling.reasons()))
         integration = self._bundle.catalogue.integrations[action.integration]
         scope = integration.operations[action.tool].scope or ""
         token = await self._tokens.for_scope(integration, scope)

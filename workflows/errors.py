@@ -1,6 +1,8 @@
 """
 MissionError (ApplicationError)      ends a mission that does not catch it, with a sentence
  ├── ReadFailed                      a tool says that it cannot do what was asked: often a value worth catching
+ ├── NoAnswer                        no model gave an answer
+ ├── StillOpen                       the mission would go on in another run while something waits for people
  └── Misunderstood                   an answer is not of the shape the mission expects
 """
 
@@ -22,6 +24,21 @@ class ReadFailed(MissionError):
     def __init__(self, operation: str, said: str) -> None:
         super().__init__(f"`{operation}` failed: {said}")
         self.said = said
+
+
+class NoAnswer(MissionError):
+    """What was asked for *purpose*, and what came instead."""
+
+    def __init__(self, purpose: str, said: str) -> None:
+        super().__init__(f"no model answered `{purpose}`: {said}")
+        self.said = said
+
+
+class StillOpen(MissionError):
+    """Whatever waits for people belongs to the run that proposed it."""
+
+    def __init__(self) -> None:
+        super().__init__("a mission goes on in another run only while nothing of it waits for people")
 
 
 class Misunderstood(MissionError):

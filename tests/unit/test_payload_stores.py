@@ -66,6 +66,7 @@ async def test_address_that_is_none_is_never_followed(store: PlacedPayloads, add
     assert await store.get(Digest(address)) is None
 
 
+@pytest.mark.promise("H11")
 async def test_changed_content_is_none_and_is_not_taken_for_kept(tmp_path: Path) -> None:
     """Whoever may write to the store changes nothing unseen; and what is needed is not said to be kept where it is not."""
     store = made_store(tmp_path)
@@ -118,6 +119,7 @@ def _in_the_way(root: Path) -> None:
 GONE: list[Callable[[Path], None]] = [_moved, _unmounted, _without_mark, _in_the_way]
 
 
+@pytest.mark.promise("H11")
 @pytest.mark.parametrize("away", GONE)
 async def test_store_that_is_not_there_is_silent_and_not_empty(tmp_path: Path, away: Callable[[Path], None]) -> None:
     """Of an empty store everything is sealed for good; and what would be put there would be missed when it is back."""
