@@ -12,10 +12,11 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.edge import mapped
+from activities.errors import Misshapen
 from activities.heartbeat import beating
+from activities.patience import patient
 from activities.prompted import ModelAnswer, Models, Prompted
-from activities.question import Reasoned, ReasonRequest
+from activities.question import Reasoned, ReasonRequest, Setback, Usage
 from activities.witness import Witness
 from approvals.jws import Signer
 from policies.bundle import NOTHING_ELSE
@@ -46,16 +47,24 @@ class ReasonActivities:
         The model's answer, of the shape asked for.
 
         Raises:
-            ApplicationError: `UnknownPurpose` (final); `Unreachable` and `Misshapen` (retried).
+            ApplicationError: `UnknownPurpose`, `UnfitSchema` and `ProviderRefused` (final); `Unreachable` and `Misshapen`
+                (retried, see `activities.patience`). The last three tell a `Setback`.
         """
         prompt = _prompt(request.purpose)
         _check_schema(request.result_schema)
-        with mapped():
+        with patient():
             async with beating():
                 answer = await self._models.complete(_prompted(prompt, request))
                 # In a thread: heartbeats go on, whatever schema and answer make of it.
                 result = await asyncio.to_thread(_shaped, answer, request.result_schema)
-        reasoned = Reasoned(purpose=request.purpose, model=answer.model, rule_based=answer.rule_based, result=result)
+        reasoned = Reasoned(
+            purpose=request.purpose,
+            model=answer.model,
+            rule_based=answer.rule_based,
+            result=result,
+            usage=usage_of(answer),
+            departure=answer.departure,
+        )
         return self._witness.signed(request, reasoned)
 
 
@@ -90,18 +99,30 @@ def _check_schema(schema: dict[str, JsonValue]) -> None:
         raise ApplicationError(words, type="UnfitSchema", non_retryable=True)
 
 
+def usage_of(answer: ModelAnswer) -> Usage:
+    """What *answer* cost, as far as its provider counted."""
+    return Usage(input_tokens=answer.input_tokens or 0, output_tokens=answer.output_tokens or 0, cost_micros=answer.cost_micros)
+
+
 def _shaped(answer: ModelAnswer, schema: dict[str, JsonValue]) -> JsonValue:
     if len(answer.text) > MAX_ANSWER:
-        raise ApplicationError(f"`{answer.model}` answered with more than {MAX_ANSWER} characters", type="Misshapen")
+        raise _misshapen(answer, f"answered with more than {MAX_ANSWER} characters")
     try:
         value = parse(_inner(answer.text))
     except CanonicalError as error:
-        raise ApplicationError(f"`{answer.model}` did not answer with JSON: {error}", type="Misshapen") from error
+        # Where and why, never what: an answer may quote what was masked.
+        raise _misshapen(answer, "did not answer with JSON") from error
     errors = list(Draft202012Validator(schema, registry=NOTHING_ELSE).iter_errors(value))
     if errors:
-        where = errors[0].json_path
-        raise ApplicationError(f"`{answer.model}` answered another shape at `{where}`", type="Misshapen")
+        raise _misshapen(answer, f"answered another shape at `{errors[0].json_path}`")
     return value
+
+
+def _misshapen(answer: ModelAnswer, reason: str) -> Misshapen:
+    told = Setback(fallbacks=answer.fallbacks, departure=answer.departure)
+    found = Misshapen(answer.model, reason)
+    found.with_details(told.model_dump(mode="json"))
+    return found
 
 
 def _inner(text: str) -> str:

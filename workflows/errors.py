@@ -1,7 +1,8 @@
 """
 MissionError (ApplicationError)      ends a mission that does not catch it, with a sentence
  ├── ReadFailed                      a tool says that it cannot do what was asked: often a value worth catching
- └── Misunderstood                   an answer is not of the shape the mission expects
+ ├── Misunderstood                   an answer is not of the shape the mission expects
+ └── NoAnswer                        no model of the route gave an answer of use: a value worth catching
 """
 
 from __future__ import annotations
@@ -26,3 +27,12 @@ class ReadFailed(MissionError):
 
 class Misunderstood(MissionError):
     """An answer of another shape."""
+
+
+class NoAnswer(MissionError):
+    """No model answered a question about *purpose*; *said* is why, one for each that was asked."""
+
+    def __init__(self, purpose: str, said: tuple[str, ...]) -> None:
+        super().__init__(f"no model answered `{purpose}`: {'; '.join(said) or 'none was asked'}")
+        self.purpose = purpose
+        self.said = said

@@ -19,15 +19,17 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.grounds import ProposeRequest, Wanted
     from activities.observe import Observed, observe
-    from activities.question import Reasoned, ReasonRequest
+    from activities.question import ReasonRequest
     from activities.read import ReadActivities, ReadRequest, ReadResult
-    from activities.reason import ReasonActivities
-    from workflows.asking import FIVE_TIMES, LONG_ATTEMPT, READS, REASONING, asked
+    from policies.classes import annotated
+    from workflows.asking import READS, asked
     from workflows.board import Board
     from workflows.commitment import Commitment, News
-    from workflows.errors import Misunderstood, ReadFailed
+    from workflows.errors import Misunderstood, NoAnswer, ReadFailed
     from workflows.outcome import Outcome
     from workflows.raw import with_input
+    from workflows.reasoning import answered
+    from workflows.remembered import Remembered
 
 _T = TypeVar("_T")
 
@@ -47,6 +49,7 @@ class Mission:
         self._news = News()
         self._board = Board()
         self._step = 0
+        self._remembered = Remembered()
 
     @workflow.signal(dynamic=True)
     def hear(self, name: str, values: Sequence[RawValue]) -> None:
@@ -63,26 +66,37 @@ class Mission:
         """
         request = ReadRequest(operation=operation, arguments=arguments)
         answer = await asked(ReadActivities.read, request, ReadResult, READS, summary=operation)
+        self._remembered.add(answer.sensitive)
         if answer.failed:
             raise ReadFailed(operation, str(answer.result))
-        return _shaped(answer.result, result, operation)
+        found = _shaped(answer.result, result, operation)
+        self._remember(found)
+        return found
 
     async def reason(self, purpose: str, result: type[_T], **inputs: BaseModel) -> _T:
         """
         Asks a model, with the prompt of *purpose* and *inputs* as data. The answer is untrusted.
 
+        What is of a data class in *inputs* goes along by name, and is masked for a model that may not be told.
+
         Raises:
-            ActivityError: No model gave an answer of that shape.
+            NoAnswer: No model of the route gave an answer of that shape.
         """
+        self._remember(*inputs.values())
+        if self._remembered.overfull:
+            raise NoAnswer(purpose, ("this mission read more that is of a data class than a question can carry",))
+        given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
         request = ReasonRequest(
             purpose=purpose,
-            inputs={name: value.model_dump(mode="json") for name, value in inputs.items()},
+            inputs=given,
             result_schema=TypeAdapter(result).json_schema(),
+            sensitive=self._remembered.occurring(given),
         )
-        answer = await asked(
-            ReasonActivities.reason, request, Reasoned, REASONING, summary=purpose, attempt=LONG_ATTEMPT, retry=FIVE_TIMES
-        )
-        return _shaped(answer.result, result, purpose)
+        answer = await answered(request, purpose)
+        try:
+            return _shaped(answer.result, result, purpose)
+        except Misunderstood as error:
+            raise NoAnswer(purpose, (error.message,)) from error
 
     async def observe(self, name: str, *, passed: bool, detail: str = "") -> bool:
         """Puts a check on the rail, and returns whether it passed."""
@@ -125,6 +139,12 @@ class Mission:
             more=tuple(more),
         )
         return await Commitment(self._board, self._news, within).outcomes(request)
+
+    def _remember(self, *values: object) -> None:
+        """What the fields of models among *values* mark as being of a data class."""
+        for value in values:
+            if isinstance(value, BaseModel):
+                self._remembered.add(annotated(value))
 
     def withdraw(self) -> None:
         """Withdraws whatever waits for people now, and whatever this mission would propose after."""

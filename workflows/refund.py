@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import Field
 
     from policies.model import Recorded
-    from workflows.errors import ReadFailed
+    from workflows.errors import NoAnswer, ReadFailed
     from workflows.mission import Mission
     from workflows.outcome import Outcome, OutcomeKind
 
@@ -72,6 +72,8 @@ class Verdict(StrEnum):
     REFUNDED = "refunded"
     NOT_FOUND = "not_found"
     NOT_DUE = "not_due"
+    NOT_ASSESSED = "not_assessed"
+    """No model gave an assessment of use; nothing was proposed, and the mission can be started anew."""
     NOT_REFUNDED = "not_refunded"
     UNKNOWN = "unknown"
     """It may or may not have been paid: a person must look at the ledger."""
@@ -99,7 +101,10 @@ class RefundMission(Mission):
         except ReadFailed as failed:
             return RefundVerdict(verdict=Verdict.NOT_FOUND, case_id=case.case_id, reasons=(failed.said,))
         terms = await self.read("knowledge.search", {"query": "refund window", "collection": "refunds"}, Passages)
-        finding = await self.reason("refund/assess", RefundFinding, ticket=ticket, order=order, terms=terms)
+        try:
+            finding = await self.reason("refund/assess", RefundFinding, ticket=ticket, order=order, terms=terms)
+        except NoAnswer as none:
+            return RefundVerdict(verdict=Verdict.NOT_ASSESSED, case_id=case.case_id, reasons=none.said)
         if not await self._due(ticket, order, finding):
             return RefundVerdict(verdict=Verdict.NOT_DUE, case_id=case.case_id, reasons=(finding.reason,))
         outcome = await self.commit(
