@@ -14,6 +14,7 @@ from activities.errors import ProviderRefused
 from activities.prompted import ChatMessage, Prompted
 from activities.question import Departure
 from policies.canonical import Digest
+from policies.finder import TooMuchError
 from policies.masking import Masks, withheld
 from policies.routes import ModelChoice
 
@@ -35,17 +36,20 @@ def depart(prompted: Prompted, choice: ModelChoice) -> Departing:
     What of *prompted* leaves for *choice*.
 
     Raises:
-        ProviderRefused: It is longer than the route allows; nothing leaves.
+        ProviderRefused: It is longer than the route allows, or cannot be masked; nothing leaves.
     """
     messages = _sendable([dict(message) for message in prompted.messages])
+    length, most = len(_form(messages)), choice.limits.max_input_chars
+    if length > most:
+        raise ProviderRefused(choice.model, f"the question has {length} characters, and its route allows {most}")
     sensitive = _sendable({name: list(values) for name, values in prompted.sensitive.items()})
     hidden = {} if choice.perimeter == "inside" or choice.ours else withheld(sensitive, choice.allows)
     masks = Masks.over(hidden, messages, prompted.mission)
     names = _names(prompted.tools)
-    masked: list[dict[str, JsonValue]] = [_masked(message, masks, names) for message in messages]
-    length, most = len(_form(masked)), choice.limits.max_input_chars
-    if length > most:
-        raise ProviderRefused(choice.model, f"the question has {length} characters, and its route allows {most}")
+    try:
+        masked: list[dict[str, JsonValue]] = [_masked(message, masks, names) for message in messages]
+    except TooMuchError as error:
+        raise ProviderRefused(choice.model, f"the question cannot be masked: {error}") from error
     departure = Departure(
         place=choice.endpoint or "",
         perimeter=choice.perimeter,

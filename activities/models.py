@@ -91,6 +91,9 @@ class LiteLLMModels:
             if prompted.fallback >= len(choices):
                 raise ProviderRefused(prompted.purpose, f"its route has no fallback {prompted.fallback}")
             choice = choices[prompted.fallback]
+            if choice.ours and prompted.schema is None:
+                words = "it only assesses refunds; set SAYSO_MODEL, or a route in the bundle's models.yaml"
+                raise ProviderRefused(choice.model, words)
             # In a thread: heartbeats go on, whatever there is to mask.
             departing = await asyncio.to_thread(depart, prompted, choice)
             departure = None if choice.ours else departing.departure

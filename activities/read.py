@@ -6,6 +6,8 @@ Which mission that is, who owns it and what it was started for comes from the ru
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, JsonValue
 from temporalio import activity
 
@@ -23,8 +25,13 @@ from audit.record import Started
 from policies.action import Action, MissionRef
 from policies.bundle import Bundle
 from policies.catalogue import Effect
+from policies.classes import classed
 from policies.model import Recorded
 from policies.ruling import Finding, Outcome
+
+
+MAX_CLASSED = 2000
+"""Values of one answer that are of a data class: so many can be remembered, and looked for, with every question."""
 
 
 class ReadRequest(Recorded):
@@ -91,7 +98,8 @@ class ReadActivities:
             if not drift.holds:
                 raise NotPermitted(drift.words)
             answer = await session.call(action.tool, dict(action.arguments), {})
-        return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed)
+        sensitive = _sensitive(action.operation, answer.result, integration.operations[action.tool].classes)
+        return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed, sensitive=sensitive)
 
     async def _started(self) -> Started:
         where = here()
@@ -108,3 +116,14 @@ class ReadActivities:
         if isinstance(action, Finding):
             raise NotPermitted(action.words)
         return action
+
+
+def _sensitive(operation: str, result: JsonValue, classes: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """What the catalogue says of *result*. What could not be masked later is not read."""
+    found = classed(result, classes)
+    count = sum(len(values) for values in found.values())
+    if count > MAX_CLASSED:
+        raise NotPermitted(
+            f"`{operation}` answers with {count} values of a data class, and at most {MAX_CLASSED} can be masked; ask it for less"
+        )
+    return found

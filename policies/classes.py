@@ -93,10 +93,15 @@ def leaves(value: JsonValue) -> Iterator[str]:
 
 
 def classed(result: JsonValue, classes: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The values of *result* that *classes*, by path, say are of a class; each once, in the order found."""
+    """
+    The values of *result* that *classes*, by path, say are of a class; each once, in the order found.
+
+    A result that is text is read as JSON, where it is that: so do models.
+    """
     found: dict[str, dict[str, None]] = {}
+    inner = _inner(result) if isinstance(result, str) else result
     for path, data_class in classes.items():
-        for part in _at(result, () if path == WHOLE else tuple(_STEP.findall(path))):
+        for part in (result, inner) if path == WHOLE else _at(inner, tuple(_STEP.findall(path))):
             found.setdefault(data_class, {}).update(dict.fromkeys(leaves(part)))
     return _tidy(found)
 
@@ -120,6 +125,14 @@ def united(*several: Sensitives) -> dict[str, tuple[str, ...]]:
 
 def _tidy(found: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
     return {data_class: tuple(found[data_class]) for data_class in sorted(found) if found[data_class]}
+
+
+def _inner(text: str) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value
 
 
 def _at(value: JsonValue, steps: tuple[str, ...]) -> Iterator[JsonValue]:

@@ -53,7 +53,7 @@ class Limits(Written):
     max_output_tokens: int | None = Field(default=None, gt=0, le=10_000_000)
     """None is the provider's own."""
     max_input_chars: int = Field(default=1_000_000, gt=0, le=100_000_000)
-    """Of all messages together, as JSON. What is longer is not sent."""
+    """Of all messages together, as JSON, before masking. What is longer is not sent."""
 
 
 class Prices(Written):

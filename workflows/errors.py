@@ -32,7 +32,7 @@ class Misunderstood(MissionError):
 class NoAnswer(MissionError):
     """No model answered a question about *purpose*; *said* is why, one for each that was asked."""
 
-    def __init__(self, purpose: str, said: tuple[str, ...]) -> None:
+    def __init__(self, purpose: str, *said: str) -> None:
         super().__init__(f"no model answered `{purpose}`: {'; '.join(said) or 'none was asked'}")
         self.purpose = purpose
         self.said = said

@@ -84,7 +84,7 @@ class Mission:
         """
         self._remember(*inputs.values())
         if self._remembered.overfull:
-            raise NoAnswer(purpose, ("this mission read more that is of a data class than a question can carry",))
+            raise NoAnswer(purpose, "this mission read more that is of a data class than a question can carry")
         given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
         request = ReasonRequest(
             purpose=purpose,
@@ -96,7 +96,7 @@ class Mission:
         try:
             return _shaped(answer.result, result, purpose)
         except Misunderstood as error:
-            raise NoAnswer(purpose, (error.message,)) from error
+            raise NoAnswer(purpose, error.message) from error
 
     async def observe(self, name: str, *, passed: bool, detail: str = "") -> bool:
         """Puts a check on the rail, and returns whether it passed."""

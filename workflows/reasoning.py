@@ -58,4 +58,4 @@ async def answered(request: ReasonRequest, summary: str) -> Reasoned:
         except Misunderstood as error:
             said.append(error.message)
             break
-    raise NoAnswer(request.purpose, tuple(said))
+    raise NoAnswer(request.purpose, *said)

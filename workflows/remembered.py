@@ -8,10 +8,13 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
     from policies.classes import Sensitives, united
-    from policies.masking import Finder
+    from policies.finder import Finder, TooMuchError, pieces
 
 MAX_CHARACTERS = 1_000_000
 """Of all values together: they must fit into a question, and into what a mission carries to its next run."""
+MAX_SEARCHED = 200_000
+"""Characters that are looked through: a workflow may not think for long."""
+MAX_COMPARED = 1_000_000
 
 
 class Remembered:
@@ -23,7 +26,6 @@ class Remembered:
             sensitive: What an earlier run remembered.
         """
         self._sensitive: dict[str, tuple[str, ...]] = united(sensitive or {})
-        self._finder: Finder | None = None
 
     @property
     def sensitive(self) -> dict[str, tuple[str, ...]]:
@@ -38,11 +40,16 @@ class Remembered:
     def add(self, sensitive: Sensitives) -> None:
         """Remembers *sensitive* too."""
         if any(sensitive.values()):
-            self._sensitive, self._finder = united(self._sensitive, sensitive), None
+            self._sensitive = united(self._sensitive, sensitive)
 
     def occurring(self, value: JsonValue) -> dict[str, tuple[str, ...]]:
-        """What of it occurs in *value*: a leaf, part of a text, or in JSON that is in a text."""
-        if not self._sensitive:
-            return {}
-        self._finder = self._finder or Finder(self._sensitive)
-        return self._finder.occurring(value)
+        """
+        What of it occurs in *value*: a leaf, part of a text, or in JSON that is in a text. All of it, where looking would
+        take too long: more than occurs does no harm, less would.
+        """
+        if not self._sensitive or sum(len(piece) for piece in pieces(value)) > MAX_SEARCHED:
+            return self._sensitive
+        try:
+            return Finder(self._sensitive, MAX_COMPARED).occurring(value)
+        except TooMuchError:
+            return self._sensitive

@@ -10,21 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def answering(
-    content: str,
-    *,
-    prompt_tokens: int = 321,
-    completion_tokens: int = 45,
-    heard: list[bytes] | None = None,
-    failing: tuple[int, bytes] | None = None,
-) -> Iterator[str]:
-    """
-    Yields the base URL of a model whose every answer is *content*.
-
-    Args:
-        heard: Gets the body of every request.
-        failing: A status and a body, in place of any answer.
-    """
+def answering(content: str, *, prompt_tokens: int = 321, completion_tokens: int = 45) -> Iterator[str]:
+    """Yields the base URL of a model whose every answer is *content*."""
     answer = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -37,14 +24,12 @@ def answering(
             "total_tokens": prompt_tokens + completion_tokens,
         },
     }
-    status, body = failing or (200, json.dumps(answer).encode())
+    body = json.dumps(answer).encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = self.rfile.read(int(self.headers["Content-Length"]))
-            if heard is not None:
-                heard.append(asked)
-            self.send_response(status)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
