@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from temporalio.api.history.v1 import HistoryEvent
@@ -10,25 +10,25 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.errors import Gone
-from activities.histories import fetch_first, fetch_some, unreachable
+from activities.histories import fetch_some, first_event, unreachable
 from activities.ports import PayloadStore
 from audit.earlier import MAX_EARLIER
-from audit.enclosed import MAX_HEARD, MAX_HEARD_BYTES, MAX_RECORDED, MAX_RECORDED_BYTES, Wanted
+from audit.enclosed import MAX_CONTENTS, Wanted
 from audit.errors import NotAMissionError
 from audit.payloads import open_events
 from audit.record import MissionRecord
 from audit.references import MAX_STORED
-from policies.canonical import Digest
 
 MAX_RUNS_BYTES = 64 * 1024 * 1024
 """Of all earlier runs in an archive."""
 
 
 @dataclass(frozen=True)
-class Contents:
+class Fetched:
     """Stored payloads that were fetched."""
 
-    found: dict[Digest, bytes]
+    found: Mapping[str, bytes]
+    """By address."""
     lacking: int
     """So many that somebody other than a stranger refers to are not there, or had no room."""
 
@@ -77,12 +77,11 @@ async def run_ids(client: Client, mission_id: str, run_id: str) -> tuple[str, ..
     found = [run_id]
     while len(found) <= MAX_EARLIER:
         try:
-            events = await fetch_first(client, mission_id, found[0])
-        except RPCError as error:
-            refused = unreachable(error)
-            if isinstance(refused, Gone) and len(found) > 1:
+            events = await first_event(client, mission_id, found[0])
+        except (NotAMissionError, Gone):
+            if len(found) > 1:
                 return tuple(found[1:])
-            raise refused from error
+            raise
         before = events[0].workflow_execution_started_event_attributes.continued_execution_run_id if events else ""
         if not before or before in found:
             break
@@ -90,26 +89,23 @@ async def run_ids(client: Client, mission_id: str, run_id: str) -> tuple[str, ..
     return tuple(found)
 
 
-async def fetched(wanted: Wanted, store: PayloadStore | None) -> Contents:
+async def fetched(wanted: Sequence[Wanted], store: PayloadStore | None) -> Fetched:
     """
     What *store* has of what is *wanted*, as far as there is room.
 
     Raises:
         Unreachable: The store does not answer.
     """
-    if store is None:
-        return Contents({}, len(wanted.recorded))
-    found = await _some(wanted.recorded[:MAX_RECORDED], MAX_RECORDED_BYTES, store)
-    lacking = len(wanted.recorded) - len(found)
-    return Contents(found | await _some(wanted.heard[:MAX_HEARD], MAX_HEARD_BYTES, store), lacking)
-
-
-async def _some(addresses: Sequence[Digest], room: int, store: PayloadStore) -> dict[Digest, bytes]:
-    found: dict[Digest, bytes] = {}
-    for address in addresses:
-        content = await store.get(address)
-        # What is larger than any that is opened is nobody's payload: it would only push out what is.
-        if content is not None and len(content) <= min(room, MAX_STORED):
-            found[address] = content
-            room -= len(content)
-    return found
+    found: dict[str, bytes] = {}
+    for group in wanted if store is not None else ():
+        room = group.room
+        for address in group.addresses:
+            if room <= 0 or len(found) >= MAX_CONTENTS:
+                break
+            content = await store.get(address) if store is not None else None
+            # What is larger than any that is opened is nobody's payload.
+            if content is not None and len(content) <= MAX_STORED:
+                found[address] = content
+                room -= len(content)
+    lacking = sum(address not in found for group in wanted if group.recorded for address in group.addresses)
+    return Fetched(found, lacking)

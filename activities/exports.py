@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -21,12 +21,13 @@ from approvals.proposal import use_key
 from audit import manifest
 from audit.archive import SUFFIX, pack
 from audit.claims import Announcement, announcements, began_for
-from audit.earlier import course
+from audit.earlier import Course, course
 from audit.enclosed import wanted
 from audit.export import RAIL, Seal, Sources, bundles_of, members_of, wanted_uses
 from audit.manifest import CHECKPOINT, MANIFEST
 from audit.payloads import key_id, open_events
 from audit.record import CLOSING, MissionRecord
+from audit.references import Contents
 from policies.canonical import Digest
 from policies.directory import Directory
 
@@ -124,11 +125,10 @@ class Exporter:
         """
         record = await ServerHistories(self._client).read(mission_id, run_id)
         earlier = await earlier_runs(self._client, record)
-        before = course(record, {run.run_id: run for run in earlier})
-        record = replace(record, origin=before.origin)
         uses = await self._uses(record)
         runs = {run.run_id: run.raw for run in earlier}
         contents = await fetched(wanted(record.raw, uses.values(), runs.values()), self._store)
+        record, before = await self._reread(record, earlier, contents.found)
         bundles = self._bundles.find(bundles_of(record))
         sources = Sources(record, uses, self._directory, bundles, self._version, runs, contents.found)
         members = members_of(sources, self._seal(record))
@@ -138,6 +138,16 @@ class Exporter:
         name = f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}"
         told = any(member.startswith(RAIL) for member in members)
         return Exported(name, pack(members), record, still, told, contents.lacking, before.why)
+
+    async def _reread(
+        self, record: MissionRecord, earlier: Sequence[MissionRecord], contents: Mapping[str, bytes]
+    ) -> tuple[MissionRecord, Course]:
+        """*record* as it reads in an archive with *contents* and these *earlier* runs: what is told of it follows from that."""
+        codec = Contents(contents, self._client.data_converter.payload_codec)
+        runs = [replace(run, opened=await open_events(run.raw, codec)) for run in earlier]
+        found = replace(record, opened=await open_events(record.raw, codec), origin=None, known={})
+        before = course(found, {run.run_id: run for run in runs})
+        return replace(found, origin=before.origin), before
 
     async def _uses(self, record: MissionRecord) -> dict[str, list[HistoryEvent]]:
         """By key. One that is larger than any a gate makes was filled by somebody: it is left out, and so missed."""

@@ -108,12 +108,7 @@ class ServerStarts:
         return found
 
     async def _fetched(self, mission_id: str, run_id: str) -> MissionRecord:
-        try:
-            raw = await fetch_first(self._client, mission_id, run_id)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`") from error
-            raise unreachable(error) from error
+        raw = await first_event(self._client, mission_id, run_id)
         opened = await open_events(raw, self._client.data_converter.payload_codec)
         if any(payload.metadata.get("encoding") == SEALED for event in opened for payload in _start_payloads(event)):
             raise NotAMissionError(f"the start of `{mission_id}` cannot be opened here: does this worker have its codec?")
@@ -125,11 +120,16 @@ def _start_payloads(event: HistoryEvent) -> list[Payload]:
     return [*attributes.input.payloads, *(attributes.memo.fields[name] for name in attributes.memo.fields if name == MEMO)]
 
 
-async def fetch_first(client: Client, workflow_id: str, run_id: str) -> list[HistoryEvent]:
-    """The first event of a run, as stored. Raises RPCError."""
-    execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
+async def first_event(client: Client, mission_id: str, run_id: str) -> list[HistoryEvent]:
+    """The first event of a run, as stored. Raises Unreachable, NotAMissionError: the server does not have it."""
+    execution = WorkflowExecution(workflow_id=mission_id, run_id=run_id)
     request = GetWorkflowExecutionHistoryRequest(namespace=client.namespace, execution=execution, maximum_page_size=1)
-    page = await client.workflow_service.get_workflow_execution_history(request)
+    try:
+        page = await client.workflow_service.get_workflow_execution_history(request)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`") from error
+        raise unreachable(error) from error
     return list(page.history.events)[:1]
 
 

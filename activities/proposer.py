@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from activities.calling import served
 from activities.errors import TokenRefused, Unreachable
 from activities.grounds import Grounds, ProposeRequest, grounds
 from activities.lineage import Lineage, traced
@@ -137,7 +138,7 @@ class Proposer:
         except TokenRefused as error:
             return Finding(check="contract", holds=False, words=str(error))
         async with self._ports.tools.open(integration, token) as session:
-            return self._bundle.drift(action.operation, await session.contract(action.tool))
+            return self._bundle.drift(action.operation, await served(session, self._bundle.catalogue, action))
 
     def _proposal(self, asked: _Asked, found: Grounds, ruled: tuple[Requirement, tuple[str, ...]], lineage: Lineage) -> Signed:
         record, (action, *more), (requirement, policies) = asked.record, found.actions, ruled

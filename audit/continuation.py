@@ -10,11 +10,7 @@ Source: docs/decisions/0021-several-runs.md
 
 from __future__ import annotations
 
-from temporalio.api.enums.v1 import EventType
-
 from audit.record import MissionRecord, Started
-
-_CONTINUED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
 
 
 def origin_trouble(started: Started, origin: Started | None) -> str | None:
@@ -44,8 +40,6 @@ def unlinked(earlier: MissionRecord, later: Started) -> str | None:
         return f"run `{earlier.run_id}`, from which run `{name}` goes on, repeats run `{begun.original_run_id}`"
     if begun.mission != mission.model_copy(update={"run_id": earlier.run_id}):
         return f"run `{earlier.run_id}`, from which run `{name}` goes on, is of another mission"
-    end = earlier.raw[-1]
-    further = end.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
-    if end.event_type != _CONTINUED or further != name:
+    if earlier.went_on_as != name:
         return f"run `{earlier.run_id}` did not end by going on as run `{name}`"
     return None

@@ -7,35 +7,51 @@ from dataclasses import dataclass
 
 from temporalio.api.history.v1 import HistoryEvent
 
+from audit.payloads import MAX_FETCHED, MAX_FETCHED_BY_SIGNALS
 from audit.references import named_in
 from policies.canonical import Digest
 
 FOLDER = "payloads/"
-MAX_RECORDED, MAX_HEARD = 10_000, 2_000
-"""So many payloads are in an archive: that something other than a signal refers to, and that only signals do."""
-MAX_RECORDED_BYTES, MAX_HEARD_BYTES = 160 * 1024 * 1024, 32 * 1024 * 1024
-"""The same in bytes."""
+MAX_CONTENTS = 12_000
+"""So many payloads are in an archive."""
+_MORE = 64 * 1024 * 1024
 Histories = Iterable[Sequence[HistoryEvent]]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The addresses to fetch, each once and in order."""
+    """Addresses to fetch, in order."""
 
-    recorded: tuple[Digest, ...]
-    heard: tuple[Digest, ...]
-    """Only signals refer to them, which anybody may send: those in uses first, where gates record receipts."""
+    addresses: tuple[Digest, ...]
+    room: int
+    """Until they come to so many bytes."""
+    recorded: bool
+    """Whether something other than a signal refers to them, which anybody may send."""
 
 
-def wanted(history: Sequence[HistoryEvent], uses: Histories, runs: Histories) -> Wanted:
-    """What *history* refers to, the *uses* of its proposals, and the *runs* before it."""
+def wanted(history: Sequence[HistoryEvent], uses: Histories, runs: Histories) -> tuple[Wanted, ...]:
+    """
+    What *history* refers to, the *uses* of its proposals, and the *runs* before it; the first groups first, each address once.
+
+    INVARIANT: of the history all is wanted that a gate opens (see `audit.payloads.open_events`), strangers' signals too: else
+    they could have it judged otherwise afterwards.
+    """
     others = [*uses, *runs]
-    recorded = dict.fromkeys(each for events in (history, *others) for each in named_in(events, signals=False))
-    heard = dict.fromkeys(each for events in (*others, history) for each in named_in(events, signals=True))
-    return Wanted(tuple(recorded), tuple(each for each in heard if each not in recorded))
+    found: dict[Digest, None] = {}
+    groups = []
+    for events, signals, room in (
+        ([history], False, MAX_FETCHED),
+        (others, False, _MORE),
+        ([history], True, MAX_FETCHED_BY_SIGNALS),
+        (others, True, MAX_FETCHED_BY_SIGNALS),
+    ):
+        named = dict.fromkeys(each for run in events for each in named_in(run, signals=signals) if each not in found)
+        found |= named
+        groups.append(Wanted(tuple(named), room, recorded=not signals))
+    return tuple(groups)
 
 
-def members_of(contents: Mapping[Digest, bytes]) -> dict[str, bytes]:
+def members_of(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """The members that hold *contents*."""
     return {f"{FOLDER}{address}": content for address, content in contents.items()}
 

@@ -66,7 +66,7 @@ class Sources:
     """Of the exporter."""
     runs: Mapping[str, Sequence[HistoryEvent]] = field(default_factory=dict)
     """The mission's runs before this one, by id, the nearest first, as stored."""
-    contents: Mapping[Digest, bytes] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
     """The stored payloads that all these histories refer to, by address."""
 
 
@@ -89,8 +89,12 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
     told = _told(sources)
     if sealed:
         told = {name + SEALED_SUFFIX: seal(content, name) for name, content in told.items()} if seal is not None else {}
-    for more in (*_policies(sources), _uses(sources), *_runs(sources), enclosed(sources.contents), told):
-        # INVARIANT: the history is always kept. What there is no room for is left out, and the archive is INCOMPLETE.
+    elif any(key_id(events[:1]) is not None for events in sources.runs.values()):
+        # Encryption was switched off since: what the rail tells of how the mission began was encrypted.
+        told = {}
+    for more in (*_policies(sources), _uses(sources), *_runs(sources), enclosed(sources.contents) | told):
+        # INVARIANT: the history is always kept. What there is no room for is left out, and the archive is INCOMPLETE. Rail and
+        # cards follow from the contents.
         if fits({**members, **more}):
             members |= more
     members[MANIFEST] = written(

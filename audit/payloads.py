@@ -2,8 +2,9 @@
 Opening payloads: copies of events with every payload decoded, beside the events as stored.
 
 A payload that cannot be opened stays in place, marked as sealed; it is never an error, because one unreadable signal must
-not hide a mission from its gate. One that cannot be fetched at the moment is: `NotNow` passes through. A failure keeps its
-message and stack trace in a payload of its own where payloads are encrypted; in the copies they stand where they belong.
+not hide a mission from its gate. One that cannot be fetched at the moment is another matter: `NotNow` passes through. A
+failure keeps its message and stack trace in a payload of its own where payloads are encrypted; in the copies they stand where
+they belong.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -32,10 +34,10 @@ KEY_ID = "encryption-key-id"
 """Metadata of an encrypted payload that names its key."""
 PLAIN = frozenset({b"json/plain", b"json/protobuf", b"binary/plain", b"binary/protobuf", b"binary/null"})
 """Encodings that no codec writes: a marker's header is the SDK's own, and what came before encryption was switched on."""
+MAX_FETCHED, MAX_FETCHED_BY_SIGNALS = 128 * 1024 * 1024, 32 * 1024 * 1024
+"""Bytes that the references in one history may bring: a signal is cheap, and ten thousand may refer to the same payload."""
 _ENCODING = re.compile(rb"\n\x08encoding\x12(.)", re.DOTALL)
 """How a payload's metadata names its encoding on the wire: key, then the value's length."""
-MAX_BROUGHT, MAX_BROUGHT_BY_SIGNALS = 256 * 1024 * 1024, 32 * 1024 * 1024
-"""Bytes that the references of one history may bring."""
 _SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 SEALED_WORDS = "sealed: this machine has no key for it"
 
@@ -54,48 +56,37 @@ def key_id(events: Sequence[HistoryEvent]) -> str | None:
     )
 
 
-class _Bounded(PayloadCodec):
-    """Decodes with *inner* until what references stand for comes to *room* bytes; the rest of that is sealed."""
-
-    def __init__(self, inner: PayloadCodec, room: int) -> None:
-        self._inner = inner
-        self._room = room
-
-    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await self._inner.encode(payloads)
-
-    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        refer = any(payload.metadata.get("encoding") == STORED for payload in payloads)
-        if refer and self._room <= 0:
-            return [seal(payload) for payload in payloads]
-        found = await self._inner.decode(payloads)
-        self._room -= sum(map(Payload.ByteSize, found)) if refer else 0
-        return found
-
-
 async def open_events(events: Sequence[HistoryEvent], codec: PayloadCodec | None) -> list[HistoryEvent]:
     """
-    Copies of *events*, from the first of a history on, with their payloads decoded by *codec*.
+    Copies of *events*, from the first of a history on, with their payloads decoded by *codec*. What more is referred to in a
+    payload store than may be fetched is sealed.
 
-    INVARIANT: what references bring is bounded, in the order of events, so that a gate that reads a part and a verifier that
-    reads all of it seal the same. A stranger could name one large payload any number of times; signals have a bound of
-    their own, or they could use up everybody's.
+    INVARIANT: that is counted in the order of events, so that a gate that reads a part and a verifier that reads all of it seal
+    the same; and signals apart, or strangers could use up what workers need.
+
+    Raises:
+        NotNow: The codec does.
     """
-    if codec is None:
-        return [await opened(event, None) for event in events]
-    signals, others = _Bounded(codec, MAX_BROUGHT_BY_SIGNALS), _Bounded(codec, MAX_BROUGHT)
-    return [await opened(event, signals if event.event_type == _SIGNALED else others) for event in events]
+    signals, others = _Room(MAX_FETCHED_BY_SIGNALS), _Room(MAX_FETCHED)
+    return [await opened(event, codec, signals if event.event_type == _SIGNALED else others) for event in events]
 
 
-async def opened(message: _M, codec: PayloadCodec | None) -> _M:
-    """A copy of *message* with its payloads decoded by *codec*, and the messages of its failures readable."""
-    copy = type(message)()
+@dataclass
+class _Room:
+    """How much may still be fetched."""
+
+    left: int = MAX_FETCHED
+
+
+async def opened(message: _M, codec: PayloadCodec | None, room: _Room | None = None) -> _M:
+    """A copy of *message* with its payloads decoded by *codec*, and the messages of its failures readable. Raises NotNow."""
+    copy, within = type(message)(), room or _Room()
     copy.CopyFrom(message)
     for part in _parts(copy):
         if isinstance(part, Failure):
             restore(part)
         else:
-            await _open(part, codec)
+            await _open(part, codec, within)
     return copy
 
 
@@ -183,10 +174,16 @@ def _text(value: object) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-async def _open(payload: Payload, codec: PayloadCodec | None) -> None:
-    if payload.metadata.get("encoding") in PLAIN:
+async def _open(payload: Payload, codec: PayloadCodec | None, room: _Room) -> None:
+    encoding = payload.metadata.get("encoding")
+    if encoding in PLAIN:
+        return
+    if encoding == STORED and room.left <= 0:
+        payload.metadata["encoding"] = SEALED
         return
     decoded = await _decoded(payload, codec) if codec is not None else payload
+    if encoding == STORED and decoded is not None:
+        room.left -= decoded.ByteSize()
     if decoded is None or decoded.metadata.get("encoding") in (ENCRYPTED, STORED):
         payload.metadata["encoding"] = SEALED
     elif decoded is not payload:

@@ -164,6 +164,15 @@ class MissionRecord:
         return self.raw[-1].event_type in CLOSING
 
     @property
+    def went_on_as(self) -> str:
+        """The run as which the mission itself went on from this one; empty where it did not."""
+        end = self.raw[-1]
+        # Of another event this field is empty, but nothing keeps a stranger's archive from having one.
+        continued = end.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+        run_id: str = end.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return run_id if continued else ""
+
+    @property
     def cancel_requested(self) -> bool:
         """Whether somebody asked the run to cancel."""
         wanted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED

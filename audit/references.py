@@ -80,20 +80,32 @@ def unstored(payload: Payload, contents: Mapping[str, bytes]) -> Payload | None:
     return found
 
 
-def named_in(events: Iterable[HistoryEvent], *, signals: bool) -> dict[Digest, int]:
+def named_in(events: Iterable[HistoryEvent], *, signals: bool) -> tuple[Digest, ...]:
     """
-    The addresses that *events*, as stored, refer to, each with its first event.
+    The addresses that *events*, as stored, refer to, each once and in order.
 
     Args:
         signals: Whether what signals refer to is meant, which anybody may send, or what everything else does.
     """
-    found: dict[Digest, int] = {}
+    found: dict[Digest, None] = {}
     for event in events:
         if (event.event_type == _SIGNALED) is not signals or STORED not in event.SerializeToString():
             continue
         for address in map(named_by, payloads_in(event)):
             if address is not None:
-                found.setdefault(address, int(event.event_id))
+                found[address] = None
+    return tuple(found)
+
+
+def restored(events: Iterable[HistoryEvent], contents: Mapping[str, bytes]) -> list[HistoryEvent]:
+    """Copies of *events* with what their references stand for in its place, still encrypted where it was."""
+    found = []
+    for event in events:
+        copy = HistoryEvent()
+        copy.CopyFrom(event)
+        for payload in payloads_in(copy):
+            payload.CopyFrom(unstored(payload, contents) or payload)
+        found.append(copy)
     return found
 
 

@@ -21,13 +21,16 @@ from policies.canonical import Digest
 _BY_WORD_ALONE = frozenset({SettlementKind.NOT_SENT, SettlementKind.RECEIPT, SettlementKind.UNKNOWN})
 """What people decided does not tell these apart: `not_sent` may be trouble of the gate, the others follow a use."""
 
+UNHEARD = "a signal refers to a stored payload that is not in the archive"
+
 
 def check_decisions(material: Material) -> list[Found]:
     """Whether each settlement is what the decisions up to its head come to."""
     found: list[Found] = []
     for event, settlement in material.settlements.items():
         if settlement.proposal not in material.proposals:
-            found.append(fails("decisions", "this settlement is about a proposal that no pinned gate made in this run", event))
+            words = "this settlement is about a proposal that no pinned gate made in this run"
+            found.append(material.unproposed("decisions", words, event))
             continue
         law = material.unbegun or material.law(settlement.bundle)
         if isinstance(law, str):
@@ -52,6 +55,9 @@ def _compared(told: Vote, found: Vote | None, settlement: Settlement, material: 
     """Where the gate's word about a decision is not the verifier's."""
     if found is not None and _worth(told) == _worth(found):
         return
+    if told.event_id in material.unheard:
+        yield missing("decisions", "this decision lies in a payload store, and is not in the archive", told.event_id)
+        return
     if found is None:
         yield fails("decisions", "the gate judged a decision that the history does not hold", told.event_id)
     elif told.counts and not found.counts:
@@ -74,6 +80,8 @@ def _exactly(settlement: Settlement, material: Material) -> bool:
 
 
 def _doubt(words: str, event: int, settlement: Settlement, material: Material) -> Found:
+    if material.unheard:
+        return missing("decisions", f"{words}: {UNHEARD}", material.unheard[0])
     if _exactly(settlement, material):
         return fails("decisions", words, event)
     strangers = unpinned(settlement.proposal, material)

@@ -21,6 +21,7 @@ from audit.payloads import json_of, open_events, sealed
 from audit.proposals import Found as Proposed
 from audit.proven import proposed, settlements
 from audit.record import MissionRecord, Started
+from audit.references import named_in
 from audit.stored import BINARY, JSON, events_of
 from audit.verification import sequence
 from audit.verification.result import Found, fails, missing
@@ -82,12 +83,13 @@ class Material:
         """How the mission began: its first run, where that can be told."""
         return self.record.origin or self.record.started
 
-    @property
+    @cached_property
     def unbegun(self) -> str | None:
-        """Why it cannot be told how the mission began, on whose word everything in a later run rests; None where it can."""
-        if self.record.origin is not None or not self.record.started.continues:
-            return None
-        return "how the mission began cannot be told: the runs before this one are not all here"
+        """Why it cannot be told how the mission began, on which everything in it rests; None where it can."""
+        if self.record.started.continues and self.record.origin is None:
+            return "how the mission began cannot be told: the runs before this one are not all here"
+        first = self.course.before[-1] if self.record.origin is not None else self.record
+        return "the start cannot be opened" if sealed(first.opened[0]) else None
 
     @property
     def repeats(self) -> str | None:
@@ -117,6 +119,12 @@ class Material:
         return frozenset(heard.event_id for heard in self.record.signals)
 
     @cached_property
+    def unheard(self) -> tuple[int, ...]:
+        """Events of signals that refer to a stored payload which is not here: what was said there cannot be told."""
+        events = (event for event in self.record.raw if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+        return tuple(int(event.event_id) for event in events if set(named_in([event], signals=True)) - self.contents.keys())
+
+    @cached_property
     def settlements(self) -> dict[int, Settlement]:
         """The settlements that a pinned gate signed for this run over its own trail, by event."""
         return settlements(self.record, self.trust)
@@ -129,6 +137,11 @@ class Material:
             if all(action.mission == self.record.started.mission for action in proposal.actions):
                 found.setdefault(name, Proposed(proposal, name, event_id))
         return found
+
+    def unproposed(self, check: str, words: str, event: int) -> Found:
+        """That no pinned gate proposed something here; where an answer to `propose` is sealed, it cannot be told."""
+        unread = any(done.activity == "propose" and done.event_id in self.sealed_events for done in self.record.completed)
+        return missing(check, f"{words}, as far as can be read", event) if unread else fails(check, words, event)
 
     @cached_property
     def announcements(self) -> dict[tuple[Digest, int], Announcement]:

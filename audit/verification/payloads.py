@@ -16,15 +16,17 @@ def check_payloads(material: Material) -> list[Found]:
     """
     record = material.record
     uses, runs = ([each.raw for each in found.values()] for found in (material.uses, material.runs))
-    named = wanted(record.raw, uses, runs)
+    groups = wanted(record.raw, uses, runs)
+    named = {address for group in groups for address in group.addresses}
     found = [
         fails("payloads", f"what lies at payload `{address[:12]}` is not what was stored")
         for address, content in sorted(material.contents.items())
         if address_of(content) != address
     ]
-    strange = sorted(material.contents.keys() - {*named.recorded, *named.heard})
+    strange = sorted(material.contents.keys() - named)
     found += [fails("payloads", f"payload `{address[:12]}` is in the archive, and nothing refers to it") for address in strange]
-    absent = [address for address in named.recorded if address not in material.contents]
+    recorded = (address for group in groups if group.recorded for address in group.addresses)
+    absent = [address for address in recorded if address not in material.contents]
     if absent:
         words = (
             f"of what the histories refer to, {of(len(absent), 'stored payload')} not in the archive, `{absent[0][:12]}` first"

@@ -207,7 +207,8 @@ async def test_payloads_decoded_together_fetch_so_much_and_no_more() -> None:
 
 async def test_history_of_many_references_is_opened_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signals are cheap: a stranger may refer to one large payload ten thousand times."""
-    monkeypatch.setattr(opening, "MAX_BROUGHT", 10 * LARGE.ByteSize())
+    for bound in ("MAX_FETCHED", "MAX_FETCHED_BY_SIGNALS"):
+        monkeypatch.setattr(opening, bound, 10 * LARGE.ByteSize())
     store = Memory()
     (sent,) = await storing(store).encode([LARGE])
     events = await open_events([_event(sent)] * 100, storing(store))

@@ -95,16 +95,15 @@ async def _exported(
 ) -> list[Exported]:
     from activities.shelf import Shelf
     from workers.archiving import KnownBundles, exporter
-    from workers.cli.desk import answering, open_desk
+    from workers.cli.desk import answering, open_desk, storing_here
     from workers.cli.matter import described
     from workers.stack.keyfiles import read_key
 
     desk = await open_desk(data)
     signer = read_key(export_key(key, desk.profile.export_key))
     shelf = Shelf(desk.profile.state) if desk.profile.state else None
-    exports = exporter(
-        desk.client, signer, desk.law.directory, KnownBundles(shelf, (desk.profile.policies, *policies)), desk.sealer
-    )
+    bundles, store = KnownBundles(shelf, (desk.profile.policies, *policies)), storing_here(desk.profile).store
+    exports = exporter(desk.client, signer, desk.law.directory, bundles, desk.sealer, store)
     with answering(desk):
         found = []
         for mission in missions:

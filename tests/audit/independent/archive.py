@@ -81,8 +81,20 @@ class Archive:
 
     @property
     def unbegun(self) -> bool:
-        """Whether it goes on from a run, and how the mission began cannot be told."""
-        return self.course.first is None and goes_on(self.run, self.mission["run_id"])
+        """Whether how the mission began cannot be told, or not be read."""
+        absent = self.course.first is None and goes_on(self.run, self.mission["run_id"])
+        return absent or (self.course.first or self.run).events[0].sealed
+
+    @property
+    def unproposed(self) -> str:
+        """What it comes to that no gate proposed something."""
+        return MISSING if any(done.name == "propose" and self.sealed(done.id) for done in self.run.done) else FAILS
+
+    @property
+    def unheard(self) -> set[int]:
+        """The signals that refer to what is not here."""
+        signals = self.run.of("WORKFLOW_EXECUTION_SIGNALED")
+        return {event.id for event in signals if set(event.names) - self.contents.keys()}
 
     def here(self, proposal: Body) -> bool:
         """Whether it is for this run."""

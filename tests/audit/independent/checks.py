@@ -109,7 +109,8 @@ def witnesses(archive: Archive) -> Iterator[Trouble]:
         if done.name not in ASKED or _witnessed(archive, done, signature):
             continue
         signs = isinstance(signature, str) and archive.pinned(signature, archive.trust.holder) is not False
-        yield FAILS if signs and not archive.sealed(done.id) else MISSING, "it is not what a service signed", done.id
+        shut = archive.sealed(done.id) or archive.sealed(done.asked_at)
+        yield FAILS if signs and not shut else MISSING, "it is not what a service signed", done.id
 
 
 def _witnessed(archive: Archive, done: Done, signature: Any) -> bool:

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import History, HistoryEvent
 
+from tests.audit.independent import payloads
 from tests.audit.independent.payloads import (
     READABLE,
     Ring,
@@ -80,6 +81,7 @@ class Done:
     asked: Any
     result: Any
     size: int
+    asked_at: int
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Run:
             order, results = asked[each.says.scheduled_event_id], each.says.result.payloads
             size = len((len(results) == 1 and data_of(results[0])) or b"")
             what = (order.activity_type.name, order.activity_id, only(order.input.payloads), only(results))
-            found.append(Done(each.id, each.at, *what, size))
+            found.append(Done(each.id, each.at, *what, size, each.says.scheduled_event_id))
         return found
 
     def signed(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
@@ -150,7 +152,7 @@ def signed_form(value: Any, size: int) -> str | None:
 
 def read(data: bytes, ring: Ring, contents: Mapping[str, bytes], settle: bool, *, as_json: bool = True) -> Run:
     """The run in *data*; *settle* cuts off a transient tail. Raises Unreadable, or Unknown of a newer history."""
-    room = {True: 32 << 20, False: 256 << 20}
+    room = {True: 32 << 20, False: 128 << 20}
     try:
         raw = list((json_format.Parse(data, History()) if as_json else History.FromString(data)).events)
     except (json_format.Error, DecodeError, RecursionError, ValueError) as error:
