@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import ActivityError, NotPermitted
+from activities.errors import ActivityError, Misanswered, NoTools, NotPermitted, TranscriptGone, TranscriptTooLong
 from activities.ports import Here
 from audit.errors import AuditError
 from policies.errors import CanonicalError, PolicyError
 
-FINAL = (NotPermitted, CanonicalError)
+FINAL = (NotPermitted, Misanswered, NoTools, TranscriptGone, TranscriptTooLong, CanonicalError)
 """What asking again does not mend."""
 
 

@@ -5,7 +5,12 @@ ActivityError                an activity could not do its work
  │    └── StoreSilent        the payload store does not answer, or is not one
  ├── Lost                    something was sent and no answer came: the outcome is unknown
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
+ ├── Misanswered             a knowledge system answered with what cannot be cited
  ├── NotPermitted            the caller asked for what it may not have
+ │    └── NeedsSayso         people may let it have that: it is to be proposed
+ ├── NoTools                 this process was not given what a dialogue needs
+ ├── TranscriptGone          a transcript is not there, or is not what its reference says
+ ├── TranscriptTooLong       a dialogue has become longer than any model takes
  ├── AlreadyUsed             the proposal's one use is taken
  ├── PlaceTrouble            the place where archives are kept cannot be read or written
  │    ├── Absent             it answered that nothing of that name is there
@@ -61,6 +66,41 @@ class TokenRefused(ActivityError):
 
 class NotPermitted(ActivityError):
     """An operation the caller may not have; every reason is in the message."""
+
+
+class NeedsSayso(NotPermitted):
+    """Policy lets *operation* through with people's say-so only."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"`{operation}` with these arguments needs people's say-so; ask for it with `self.commit`")
+
+
+class NoTools(ActivityError):
+    """A dialogue needs *what*, which *variable* of the reason worker names."""
+
+    def __init__(self, what: str, variable: str) -> None:
+        super().__init__(f"a dialogue needs {what}, and this reason worker has none: set {variable}")
+
+
+class TranscriptGone(ActivityError):
+    """The dialogue cannot go on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the transcript of this dialogue is gone: {reason}")
+
+
+class TranscriptTooLong(ActivityError):
+    """Of so many bytes at most."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the transcript of this dialogue is larger than {most} bytes")
+
+
+class Misanswered(ActivityError):
+    """What *operation* answered is not passages that can be cited; nothing of it is repeated."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"the answer of `{operation}` is not taken: {reason}")
 
 
 class AlreadyUsed(ActivityError):

@@ -13,8 +13,10 @@ import logging
 import os
 from typing import Any
 
+from temporalio.exceptions import ApplicationError
+
 from activities.errors import Unreachable
-from activities.prompted import ModelAnswer, Prompted
+from activities.prompted import ModelAnswer, Prompted, RawCall
 from policies.routes import NO_ROUTES, Routes
 
 RULES = "sayso-rules/refund"
@@ -59,30 +61,45 @@ class LiteLLMModels:
     async def complete(self, prompted: Prompted) -> ModelAnswer:
         """One completion. Raises Unreachable."""
         model, endpoint = self.route(prompted.purpose)
-        schema = {"name": prompted.purpose.replace("/", "_"), "schema": prompted.schema}
+        rules = model.startswith(RULES.partition("/")[0])
+        if rules and prompted.schema is None:
+            words = f"no model answers purpose `{prompted.purpose}`: set SAYSO_MODEL, or a route in the bundle's models.yaml"
+            raise ApplicationError(words, type="NoModel", non_retryable=True)
         try:
             answer = await self._litellm.acompletion(
                 model=model,
                 api_base=endpoint,
                 messages=[dict(message) for message in prompted.messages],
-                response_format={"type": "json_schema", "json_schema": schema},
+                **_asked(prompted),
                 num_retries=0,
                 timeout=CALL_SECONDS,
                 drop_params=True,
             )
         except self._litellm.exceptions.OpenAIError as error:
             raise Unreachable("the model", f"`{model}`", type(error).__name__) from error
-        text = answer.choices[0].message.content or ""
-        rules = model.startswith(RULES.partition("/")[0])
+        message = answer.choices[0].message
         said, usage = getattr(answer, "model", None), getattr(answer, "usage", None)
         return ModelAnswer(
-            text=text,
+            text=message.content or "",
             model=model,
             rule_based=rules,
+            calls=tuple(_call(call) for call in getattr(message, "tool_calls", None) or ()),
             response_model=said if isinstance(said, str) and not rules else None,
             input_tokens=None if rules else _count(usage, "prompt_tokens"),
             output_tokens=None if rules else _count(usage, "completion_tokens"),
         )
+
+
+def _asked(prompted: Prompted) -> dict[str, Any]:
+    """What is asked for: an answer of one shape, or text and calls of tools."""
+    if prompted.schema is not None:
+        schema = {"name": prompted.purpose.replace("/", "_"), "schema": prompted.schema}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    return {"tools": [dict(tool) for tool in prompted.tools]} if prompted.tools else {}
+
+
+def _call(call: Any) -> RawCall:
+    return RawCall(str(call.id or ""), str(call.function.name or ""), str(call.function.arguments or ""))
 
 
 def _count(usage: object, name: str) -> int | None:

@@ -17,7 +17,11 @@ class _Kept:
 
 
 class Past:
-    """The records of runs that are over, the ones that were asked for last, as far as there is room."""
+    """
+    The records of runs that are over, those of the missions that asked last, as far as there is room.
+
+    A run that the server deleted since is still known here: what it did was read, and does not change.
+    """
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
@@ -35,7 +39,12 @@ class Past:
         return record
 
     def keep(self, record: MissionRecord) -> None:
-        """Keeps *record* where its run is over and it was read whole. What was asked for longest ago makes room."""
+        """
+        Keeps *record* where its run is over and was read whole. What was asked for longest ago makes room.
+
+        A mission's own runs make none: it asks for all of them in turn, and where not all find room each would drive out the
+        one that is asked for next.
+        """
         if not record.closed or (record.started.continues and record.origin is None):
             return
         size = sum(event.ByteSize() for events in (record.raw, record.opened) for event in events)
@@ -43,6 +52,9 @@ class Past:
         if size > self._room or place in self._kept:
             return
         while self._used + size > self._room:
-            self._used -= self._kept.pop(next(iter(self._kept))).size
+            other = next((each for each in self._kept if each[0] != record.mission_id), None)
+            if other is None:
+                return
+            self._used -= self._kept.pop(other).size
         self._kept[place] = _Kept(record, size)
         self._used += size

@@ -62,6 +62,8 @@ class Reasoned(Recorded):
     """In a dialogue: what the model says."""
     calls: tuple[ToolCall, ...] = ()
     """In a dialogue: what it asks for; none is its last word."""
+    unread: int = 0
+    """In a dialogue: how many further calls it made, beyond what is read of one answer."""
     transcript: TranscriptRef | None = None
     """In a dialogue: all that was said, this answer included."""
     usage: Usage = Usage()

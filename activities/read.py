@@ -11,9 +11,11 @@ from pydantic import Field, JsonValue
 from temporalio import activity
 
 from activities.actions import action_of, effect_of
+from activities.calling import called, served
 from activities.edge import here, mapped
-from activities.errors import NotPermitted
+from activities.errors import NeedsSayso, NotPermitted
 from activities.heartbeat import beating
+from activities.knowledge import passages
 from activities.ports import Starts, Tokens, Tools
 from activities.witness import Witness
 from approvals.citation import Passage
@@ -45,7 +47,7 @@ class ReadResult(Recorded):
     sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The values in it that the catalogue says are of a data class, by class; numbers as JSON writes them."""
     passages: tuple[Passage, ...] = ()
-    """What a knowledge operation found."""
+    """What a knowledge operation found: one for each entry of `passages` in its result, in that order."""
     signature: str | None = None
     """The worker's testimony over request and answer; without one, the answer is whoever's claim."""
 
@@ -70,7 +72,8 @@ class ReadActivities:
         The tool's answer.
 
         Raises:
-            ApplicationError: `NotPermitted` (final) with every reason; `Unreachable` and `Lost` (retried).
+            ApplicationError: `NotPermitted` (final) with every reason, `NeedsSayso` (final) where people may permit it;
+                `Misanswered` (final): a knowledge system's answer is not passages; `Unreachable` and `Lost` (retried).
         """
         with mapped():
             async with beating():
@@ -82,18 +85,26 @@ class ReadActivities:
         # As the server says, never as the request says: whose mission asks, and what it was started for.
         principals, _ = principals_of(record, self._bundle.directory)
         ruling = self._bundle.rule(action, principals, self._bundle.directory)
+        if ruling.outcome is Outcome.GATE:
+            raise NeedsSayso(action.operation)
         if ruling.outcome is not Outcome.ALLOW:
-            asks = f"`{action.operation}` with these arguments needs people's say-so; ask for it with `self.commit`"
-            raise NotPermitted("; ".join(ruling.reasons()) or asks)
-        integration = self._bundle.catalogue.integrations[action.integration]
-        scope = integration.operations[action.tool].scope or ""
-        token = await self._tokens.for_scope(integration, scope)
+            raise NotPermitted("; ".join(ruling.reasons()))
+        return await self._answer(action)
+
+    async def _answer(self, action: Action) -> ReadResult:
+        """What the live server answers, once it still is what was pinned."""
+        catalogue = self._bundle.catalogue
+        integration = catalogue.integrations[action.integration]
+        operation = integration.operations[action.tool]
+        token = await self._tokens.for_scope(integration, operation.scope or "")
         async with self._tools.open(integration, token) as session:
-            drift = self._bundle.drift(action.operation, await session.contract(action.tool))
+            drift = self._bundle.drift(action.operation, await served(session, catalogue, action))
             if not drift.holds:
                 raise NotPermitted(drift.words)
-            answer = await session.call(action.tool, dict(action.arguments), {})
-        return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed)
+            answer = await called(session, catalogue, action)
+        cited = operation.knowledge and not answer.failed
+        found = passages(action.operation, dict(action.arguments), answer.result) if cited else ()
+        return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed, passages=found)
 
     async def _begun(self) -> MissionRecord:
         where = here()

@@ -48,13 +48,17 @@ class Idempotency(Written):
 
 
 class Operation(Written):
-    """One classified tool."""
+    """One classified tool or resource."""
 
     effect: Effect = Effect.COMMIT
     scope: str | None = None
     """OAuth scope that a read asks for; a commit asks for exactly itself instead."""
     contract: Digest
     idempotency: Idempotency | None = None
+    resource: str | None = None
+    """Of an MCP resource the URI template, `knowledge://{collection}/{document}`; None for a tool."""
+    knowledge: bool = False
+    """What it answers is passages, each with source, version and text; its argument `collection` says where they stand."""
 
 
 class Integration(Written):

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from policies.bundle import Bundle, bundle_digest
 from policies.canonical import parse
-from policies.catalogue import Catalogue, Effect
+from policies.catalogue import Catalogue
+from policies.classified import trouble
 from policies.contract import Contract
 from policies.directory import Directory
 from policies.document import MAX_CHARACTERS, read_document
@@ -108,8 +109,9 @@ def load_catalogue(root: Path) -> Catalogue:
             contract = tools.get(tool)
             if contract is None or contract.digest != operation.contract:
                 raise BundleError(where, f"its pinned contract is not the one in `contracts/{name}.json`")
-            if operation.effect is not Effect.COMMIT and operation.scope is None:
-                raise BundleError(where, "a read names the `scope` it asks for")
+            unfit = trouble(operation, contract)
+            if unfit is not None:
+                raise BundleError(where, unfit)
             contracts[f"{name}.{tool}"] = contract
     return catalogue.model_copy(update={"contracts": contracts})
 

@@ -7,10 +7,10 @@ Settings of a worker process, read once from its environment.
 | `TEMPORAL_NAMESPACE`     | all                    | namespace; else `default`                                            |
 | `SAYSO_KEY_RING`         | all                    | where the key ring is: `file:PATH` or `env:NAME`                     |
 | `SAYSO_ENCRYPTION`       | all, optional          | `off`: payloads reach the server in clear, and a ring only opens     |
-| `SAYSO_PAYLOAD_STORE`    | all                    | where large payloads are kept: a directory or URL; `off`: nowhere    |
+| `SAYSO_PAYLOAD_STORE`    | all                    | where large payloads and transcripts are kept; `off`: nowhere        |
 | `SAYSO_PAYLOAD_THRESHOLD`| all, optional          | from how many bytes on a payload is large; else 32768                |
 | `SAYSO_LOG_LEVEL`        | all                    | `debug`, `info`, `warning` or `error`; else `info`                   |
-| `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes             |
+| `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes and tools   |
 | `SAYSO_CLIENT_FILE`      | read, commit           | JSON with the role's `client_id` and `client_secret` at the issuer   |
 | `SAYSO_GATE_KEY_FILE`    | commit                 | private JWK of the gate                                              |
 | `SAYSO_SIGNING_KEY_FILE` | read, reason, optional | private JWK of the service; without it, its answers show as claims   |

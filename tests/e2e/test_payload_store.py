@@ -5,64 +5,35 @@ happens while the store is away.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowHandle
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.client import WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.worker import Worker
 
+from activities.errors import StoreSilent
 from activities.histories import fetch
 from activities.observe import observe
 from approvals.decision import SIGNAL, sign
-from audit.payloads import ENCRYPTED, STORED
+from audit.payloads import ENCRYPTED, STORED, seal
 from audit.references import content_of, reference_to
+from tests.e2e.storage import Stored, another
 from tests.e2e.test_encryption import ALLOWED, places
-from tests.examples.enterprise import Enterprise
 from tests.fakes.rings import CODEC, RING
 from tests.fakes.stores import made_store
 from tests.leaks import Leaks, Needle
-from tests.world import World, make_world, until
+from tests.world import until
 from workers.connection import LenientCodec, converter
 from workers.conversion import EncodedFailures, FinalPayloads
-from workers.storing import LEAST, Storing, StoringCodec
+from workers.storing import LEAST, MOST, StoringCodec
 from workflows.refund import RefundMission, Verdict
-
-STARTED = "workflow_execution_started_event_attributes.input.payloads"
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A world whose payloads of a kilobyte and more lie in a store, and where."""
-
-    world: World
-    root: Path
-
-    def files(self) -> list[Path]:
-        """What lies there."""
-        return [path for path in self.root.rglob("*") if len(path.name) == 64]
-
-
-def another(world: World, how: DataConverter) -> Client:
-    """A client of the same namespace that converts as *how* says."""
-    changed: Any = {**world.client.config(), "data_converter": how}
-    return Client(**changed)
-
-
-@pytest.fixture(scope="module")
-async def stored(server: Client, enterprise: Enterprise, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stored]:
-    """All workers at work in a namespace of their own."""
-    root = tmp_path_factory.mktemp("stored")
-    how = converter(CODEC, Storing(made_store(root / "payloads"), LEAST))
-    client = await Client.connect(server.service_client.config.target_host, namespace="stored", data_converter=how)
-    world = make_world(client, enterprise, root)
-    async with world.working():
-        yield Stored(world, root / "payloads")
 
 
 async def test_mission_is_approved_and_paid_with_its_payloads_in_the_store(stored: Stored) -> None:
@@ -190,3 +161,47 @@ async def test_store_that_is_away_delays_a_mission_and_ends_none(stored: Stored)
         away.rename(stored.root)
     assert (await handle.result()).verdict is Verdict.REFUNDED
     assert len(world.paid(found.proposal)) == 1
+
+
+class Forgiving(StoringCodec):
+    """The defence taken out: a store that is away is taken for one that has nothing."""
+
+    async def decode(self, payloads: Any) -> list[Payload]:
+        """As the base, but sealed where that raises."""
+        try:
+            return await super().decode(payloads)
+        except StoreSilent:
+            return [seal(payload) for payload in payloads]
+
+
+@pytest.mark.control("H11")
+async def test_a_codec_that_seals_what_it_cannot_fetch_now_ends_a_mission_for_good(stored: Stored) -> None:
+    """The same absence, and what was read before is read as sealed: it is no mission any more when the store is back."""
+    world, queue = stored.world, "missions-forgiving"
+    # It stores nothing itself: what is to be seen is what it makes of what others stored.
+    codec = Forgiving(LenientCodec(CODEC), made_store(stored.root), MOST)
+    client = another(world, replace(converter(CODEC), payload_codec=codec))
+    content: dict[str, Any] = {"workflows": [RefundMission], "activities": [observe], "max_cached_workflows": 0}
+    async with Worker(client, task_queue=queue, **content):
+        handle = await world.start("CASE-1017", queue=queue)
+        found = await world.proposed(handle)
+        away = stored.root.rename(stored.root.with_name("away"))
+        try:
+            await another(world, converter(CODEC)).get_workflow_handle(handle.id).signal(SIGNAL, "anything")
+            await until(lambda: _broken(handle))
+        finally:
+            away.rename(stored.root)
+        if (await handle.describe()).close_time is None:
+            await handle.terminate()
+        assert world.paid(found.proposal) == []
+
+
+async def _broken(handle: WorkflowHandle[Any, Any]) -> bool | None:
+    """Whether the mission has ended, or its code reads another history than it wrote."""
+    async for event in handle.fetch_history_events():
+        if event.HasField("workflow_execution_failed_event_attributes"):
+            return True
+        failed = event.workflow_task_failed_event_attributes
+        if failed.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR:
+            return True
+    return None

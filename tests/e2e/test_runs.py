@@ -14,7 +14,11 @@ from uuid import uuid4
 import pytest
 from pydantic import JsonValue
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
+    SignalWithStartWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest,
+)
 from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
@@ -158,6 +162,9 @@ async def test_run_that_a_stranger_starts_under_a_missions_name_is_its_own_first
     begun = (await attacker.record(handle)).started
     assert (begun.mission.first_execution_run_id, begun.continues) == (handle.result_run_id, False)
     assert begun.continued_run_id == ""
+    fields = {*StartWorkflowExecutionRequest.DESCRIPTOR.fields_by_name}
+    fields |= {*SignalWithStartWorkflowExecutionRequest.DESCRIPTOR.fields_by_name}
+    assert [name for name in fields if name == "initiator" or name.endswith("execution_run_id")] == []
 
 
 async def laundered(world: World) -> Mission:

@@ -12,6 +12,7 @@ import pytest
 
 from activities.errors import StoreSilent
 from activities.payload_stores import MARK, PlacedPayloads, open_store
+from activities.places import open_place
 from audit.references import MAX_STORED, address_of
 from policies.canonical import Digest
 from tests.fakes.stores import made_store
@@ -66,6 +67,7 @@ async def test_address_that_is_none_is_never_followed(store: PlacedPayloads, add
     assert await store.get(Digest(address)) is None
 
 
+@pytest.mark.promise("H11")
 async def test_changed_content_is_none_and_is_not_taken_for_kept(tmp_path: Path) -> None:
     """Whoever may write to the store changes nothing unseen; and what is needed is not said to be kept where it is not."""
     store = made_store(tmp_path)
@@ -118,6 +120,7 @@ def _in_the_way(root: Path) -> None:
 GONE: list[Callable[[Path], None]] = [_moved, _unmounted, _without_mark, _in_the_way]
 
 
+@pytest.mark.promise("H11")
 @pytest.mark.parametrize("away", GONE)
 async def test_store_that_is_not_there_is_silent_and_not_empty(tmp_path: Path, away: Callable[[Path], None]) -> None:
     """Of an empty store everything is sealed for good; and what would be put there would be missed when it is back."""
@@ -142,6 +145,21 @@ async def test_store_that_is_back_answers_again(tmp_path: Path) -> None:
         await store.get(ADDRESS)
     root.with_name("elsewhere").rename(root)
     assert await store.get(ADDRESS) == CONTENT
+
+
+async def test_what_was_fetched_is_remembered_within_bounds(tmp_path: Path) -> None:
+    """What an address names never changes."""
+    made_store(tmp_path)
+    store = PlacedPayloads(open_place(str(tmp_path)), most_kept=8 * len(CONTENT))
+    others = [await store.put(CONTENT + b"%d" % number) for number in range(8)]
+    await _put(store, tmp_path)
+    assert await store.get(ADDRESS) == CONTENT
+    _moved(tmp_path / ADDRESS[:3])
+    assert await store.get(ADDRESS) == CONTENT
+    for address in others:
+        if (tmp_path / address[:3]).exists():
+            await store.get(address)
+    assert await store.get(ADDRESS) is None
 
 
 def test_making_a_store_again_leaves_it_as_it_is(tmp_path: Path) -> None:

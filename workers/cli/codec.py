@@ -63,13 +63,13 @@ def serve(
     ring = ring_of({**os.environ, VARIABLE: reference} if reference else os.environ)
     if ring is None:
         raise WrongUse(f"there is no key ring to open anything with: set {VARIABLE} or give `--key-ring`")
+    access = Access.of(tokens, **named)
     store = place or store_named(os.environ)
     if store is None:
         raise WrongUse(f"there is no payload store to fetch from: set {STORE} or give `--payload-store`; `off` goes without")
     kept = storing(store)
     if kept.store is not None:
         check(store)
-    access = Access.of(tokens, **named)
     served = namespace or os.environ.get("TEMPORAL_NAMESPACE") or "default"
     logs.set_up("info")
     run(CodecServer(ring, access, served, origins, kept), host, port)

@@ -22,7 +22,7 @@ def list_data(catalogue: Catalogue) -> dict[str, Any]:
     return {
         "issuer": catalogue.issuer,
         "operations": [
-            {"operation": name, "url": url, "resource": resource, **operation.model_dump(mode="json")}
+            {"operation": name, "url": url, "resource": resource, **_operation_data(operation)}
             for name, url, resource, operation in _operations(catalogue)
         ],
     }
@@ -33,6 +33,7 @@ def list_text(catalogue: Catalogue) -> str:
     rows = [
         (
             visible(name),
+            _kind(operation),
             str(operation.effect),
             visible(_scope(operation)),
             visible(_idempotency(operation)),
@@ -40,7 +41,7 @@ def list_text(catalogue: Catalogue) -> str:
         )
         for name, _, _, operation in _operations(catalogue)
     ]
-    return table(("OPERATION", "EFFECT", "SCOPE", "IDEMPOTENCY", "CONTRACT"), rows)
+    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CONTRACT"), rows)
 
 
 def check_data(found: Survey) -> dict[str, Any]:
@@ -110,6 +111,17 @@ def _operations(catalogue: Catalogue) -> list[tuple[str, str, str, Operation]]:
         for name, integration in catalogue.integrations.items()
         for tool, operation in integration.operations.items()
     ]
+
+
+def _operation_data(operation: Operation) -> dict[str, Any]:
+    """`resource` was taken: it is what tokens are bound to."""
+    data = operation.model_dump(mode="json")
+    return {"uri_template": data.pop("resource"), **data}
+
+
+def _kind(operation: Operation) -> str:
+    kind = "tool" if operation.resource is None else "resource"
+    return f"{kind} of knowledge" if operation.knowledge else kind
 
 
 def _scope(operation: Operation) -> str:

@@ -29,7 +29,7 @@ from workers.storing import VARIABLE as STORE
 TEMPORAL = "temporal"
 CODEC = "codec"
 ARCHIVER = "archiver"
-SYSTEMS = ("issuer", "orders", "payments", "knowledge")
+SYSTEMS = ("issuer", "orders", "payments", "knowledge", "parcels")
 ROLES: tuple[Role, ...] = tuple(Role)
 KINDS = {
     Role.MISSION: ("WORKFLOW",),

@@ -53,8 +53,8 @@ class Stack:
     Temporal, the example systems, the four workers, codec server and archiver over one data directory. Blocking; used by one
     thread.
 
-    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `mission`, `reason`, `read`, `commit`, and, where
-    there is a key ring, `codec`, and where there is an exporter's key, `archiver`.
+    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `parcels`, `mission`, `reason`, `read`, `commit`,
+    and, where there is a key ring, `codec`, and where there is an exporter's key, `archiver`.
     """
 
     def __init__(
