@@ -29,7 +29,6 @@ from policies.classes import classed
 from policies.model import Recorded
 from policies.ruling import Finding, Outcome
 
-
 MAX_CLASSED = 2000
 """Values of one answer that are of a data class: so many can be remembered, and looked for, with every question."""
 
@@ -123,7 +122,6 @@ def _sensitive(operation: str, result: JsonValue, classes: Mapping[str, str]) ->
     found = classed(result, classes)
     count = sum(len(values) for values in found.values())
     if count > MAX_CLASSED:
-        raise NotPermitted(
-            f"`{operation}` answers with {count} values of a data class, and at most {MAX_CLASSED} can be masked; ask it for less"
-        )
+        most = f"at most {MAX_CLASSED} can be masked; ask it for less"
+        raise NotPermitted(f"`{operation}` answers with {count} values of a data class, and {most}")
     return found

@@ -85,7 +85,8 @@ class Observation(Recorded):
     """
     By what they are of. `proposal`, `action` (of the first item; `action.1` and so on of those after it), `card`, `receipt`,
     `claim`, `sent`, `input` as the gate makes them; `head`: of the trail that was judged, reviewed or proposed upon;
-    `departure`: of the messages that left for a model, as its worker says; `request`, `result`: SHA-256 of the bytes in the history.
+    `departure`: of the messages that left for a model, as its worker says; `request`, `result`: SHA-256 of the bytes in the
+    history.
     """
     cause: int | None = None
     """
