@@ -103,8 +103,14 @@ class ToolSession(Protocol):
     async def contract(self, tool: str) -> Contract | None:
         """What the server says the tool is now; None where it has none. Raises Unreachable."""
 
+    async def template(self, resource: str) -> Contract | None:
+        """What the server says the resource template is now; None where it has none. Raises Unreachable."""
+
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Sends the call once. Raises Lost."""
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Reads the resource once, its text alone. Raises Lost."""
 
 
 class Tools(Protocol):

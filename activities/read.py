@@ -7,13 +7,17 @@ it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, JsonValue
 from temporalio import activity
 
 from activities.actions import action_of, effect_of
+from activities.calling import called, served
 from activities.edge import here, mapped
 from activities.errors import NeedsSayso, NotPermitted
 from activities.heartbeat import beating
+from activities.knowledge import passages
 from activities.ports import Starts, Tokens, Tools
 from activities.witness import Witness
 from approvals.citation import Passage
@@ -25,8 +29,12 @@ from audit.record import MissionRecord
 from policies.action import Action, MissionRef
 from policies.bundle import Bundle
 from policies.catalogue import Effect
+from policies.classes import classed
 from policies.model import Recorded
 from policies.ruling import Finding, Outcome
+
+MAX_CLASSED = 2000
+"""Values of one answer that are of a data class: so many can be remembered, and looked for, with every question."""
 
 
 class ReadRequest(Recorded):
@@ -45,7 +53,7 @@ class ReadResult(Recorded):
     sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The values in it that the catalogue says are of a data class, by class; numbers as JSON writes them."""
     passages: tuple[Passage, ...] = ()
-    """What a knowledge operation found."""
+    """What a knowledge operation found: one for each entry of `passages` in its result, in that order."""
     signature: str | None = None
     """The worker's testimony over request and answer; without one, the answer is whoever's claim."""
 
@@ -71,7 +79,7 @@ class ReadActivities:
 
         Raises:
             ApplicationError: `NotPermitted` (final) with every reason, `NeedsSayso` (final) where people may permit it;
-                `Unreachable` and `Lost` (retried).
+                `Misanswered` (final): a knowledge system's answer is not passages; `Unreachable` and `Lost` (retried).
         """
         with mapped():
             async with beating():
@@ -87,15 +95,27 @@ class ReadActivities:
             raise NeedsSayso(action.operation)
         if ruling.outcome is not Outcome.ALLOW:
             raise NotPermitted("; ".join(ruling.reasons()))
-        integration = self._bundle.catalogue.integrations[action.integration]
-        scope = integration.operations[action.tool].scope or ""
-        token = await self._tokens.for_scope(integration, scope)
+        return await self._answer(action)
+
+    async def _answer(self, action: Action) -> ReadResult:
+        """What the live server answers, once it still is what was pinned."""
+        catalogue = self._bundle.catalogue
+        integration = catalogue.integrations[action.integration]
+        operation = integration.operations[action.tool]
+        token = await self._tokens.for_scope(integration, operation.scope or "")
         async with self._tools.open(integration, token) as session:
-            drift = self._bundle.drift(action.operation, await session.contract(action.tool))
+            drift = self._bundle.drift(action.operation, await served(session, catalogue, action))
             if not drift.holds:
                 raise NotPermitted(drift.words)
-            answer = await session.call(action.tool, dict(action.arguments), {})
-        return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed)
+            answer = await called(session, catalogue, action)
+        cited = operation.knowledge and not answer.failed
+        return ReadResult(
+            operation=action.operation,
+            result=answer.result,
+            failed=answer.failed,
+            sensitive=_sensitive(action.operation, answer.result, operation.classes),
+            passages=passages(action.operation, dict(action.arguments), answer.result) if cited else (),
+        )
 
     async def _begun(self) -> MissionRecord:
         where = here()
@@ -116,3 +136,14 @@ class ReadActivities:
         if isinstance(action, Finding):
             raise NotPermitted(action.words)
         return action
+
+
+def _sensitive(operation: str, result: JsonValue, classes: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """What the catalogue says of *result*. What could not be masked later is not read."""
+    found = classed(result, classes)
+    count = sum(len(values) for values in found.values())
+    if count > MAX_CLASSED:
+        raise NotPermitted(
+            f"`{operation}` answers with {count} values of a data class, and at most {MAX_CLASSED} can be masked: ask for less"
+        )
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -24,14 +25,14 @@ async def pursued(
     operations: tuple[str, ...] = ALL,
     case_id: str = "CASE-1001",
     goal: str = "settle the case",
-    how: dict[str, Any] | None = None,
-    **budget: Any,
+    budget: Mapping[str, int] | None = None,
+    **how: Any,
 ) -> tuple[Handle, str]:
     """A mission under way, and its goal, which is no other's; *how* goes to `World.start`."""
     unique = f"{goal} ({uuid4().hex[:8]})"
     model.scripts[unique] = script
-    given: dict[str, Any] = {"goal": unique, "operations": list(operations), "case_id": case_id, "budget": budget}
-    started = await world.start(case_id, workflow="autonomous", given=given, result=AutonomousVerdict, **(how or {}))
+    given: dict[str, Any] = {"goal": unique, "operations": list(operations), "case_id": case_id, "budget": dict(budget or {})}
+    started = await world.start(case_id, workflow="autonomous", given=given, result=AutonomousVerdict, **how)
     return started, unique
 
 

@@ -50,6 +50,7 @@ async def server() -> AsyncIterator[Client]:
             "--namespace=faulty",
             "--namespace=faulty-without-key",
             "--namespace=stored",
+            "--namespace=outward",
             "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
             "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
             # A deleted workflow is gone when the queues have moved on: at once here, half a minute later by default.
@@ -107,7 +108,7 @@ async def attacker(world: World) -> AsyncIterator[World]:
 async def shop(server: Client, world: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     """A shop at the session's server; its missions run on the attacker's worker, for their scripting."""
     root = tmp_path_factory.mktemp("shop")
-    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(3)))
+    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(4)))
     write_clients(root / "data", resources)
     enterprise = Enterprise(root / "data", f"http://127.0.0.1:{free_port()}", resources)
     made = Shop(make_world(server, enterprise, root))

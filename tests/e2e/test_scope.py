@@ -91,7 +91,7 @@ async def test_egress_goes_where_policy_or_people_let_it(attacker: World, outwar
             for where in ALL
         }
     assert answers[ALLOWED].result["result"]["passages"]
-    assert (answers[HELD].error, answers[OTHER].error) == ("NotPermitted", "NotPermitted")
+    assert (answers[HELD].error, answers[OTHER].error) == ("NeedsSayso", "NotPermitted")
     assert "ask for it with `self.commit`" in answers[HELD].said and "policy does not permit" in answers[OTHER].said
     assert [asked[where].kind for where in ALL] == [Kind.REFUSAL, Kind.PROPOSAL, Kind.REFUSAL]
     assert Proposal.model_validate(asked[HELD].body).policies == ("search-shipping",)

@@ -171,7 +171,8 @@ class FakeTools:
         if self.loses > 0:
             self.loses -= 1
             raise Lost(f"`{call.tool}` at {call.url}", "connection reset")
-        return ToolAnswer(result=self.result or {"refund_id": "R-1"}, failed=self.failed)
+        usual: JsonValue = {"passages": []} if call.tool == "search" or "://" in call.tool else {"refund_id": "R-1"}
+        return ToolAnswer(result=self.result or usual, failed=self.failed)
 
 
 @dataclass
@@ -186,9 +187,17 @@ class FakeSession:
         """What the server says now."""
         return self.tools.served.get(tool)
 
+    async def template(self, resource: str) -> Contract | None:
+        """What the server says now."""
+        return self.tools.served.get(resource)
+
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Sends once."""
         return self.tools.done(Call(tool, arguments, meta, self.token, self.url))
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Reads once; what is read stands where a tool's name would."""
+        return self.tools.done(Call(uri, {}, meta, self.token, self.url))
 
 
 @dataclass

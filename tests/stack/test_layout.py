@@ -21,7 +21,7 @@ from workers.stack.keyfiles import read_key
 from workers.stack.layout import SERVICES, Layout, prepare
 from workers.stack.ports import Ports, choose
 
-PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006, codec=20007)
+PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006, codec=20007, parcels=20008)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_bundle_names_this_stacks_endpoints_and_keys(layout: Layout) -> None:
     bundle = load(layout.policies)
     assert bundle.catalogue.issuer == PORTS.url("issuer")
     assert {entry.url for entry in bundle.catalogue.integrations.values()} == {
-        PORTS.endpoint(name) for name in ("orders", "payments", "knowledge")
+        PORTS.endpoint(name) for name in ("orders", "payments", "knowledge", "parcels")
     }
     for who in bundle.directory.people:
         holder = bundle.directory.holder(read_key(layout.keys / f"{who}.jwk").kid)

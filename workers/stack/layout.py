@@ -38,6 +38,8 @@ GATE = "gate"
 EXPORT = "export"
 SERVICES = {"read": "read-worker", "reason": "reason-worker", EXPORT: "exporter"}
 """The services that sign what they say, by role; exporting is no worker's."""
+RESOURCES = ("orders", "payments", "knowledge", "parcels")
+"""The systems that tokens are for."""
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+")
 _HEADER = "# Who is who. Public keys only; see `sayso keys new`. The private keys of the demo's people are in ../keys.\n"
 
@@ -96,7 +98,7 @@ def prepare(layout: Layout, ports: Ports, encryption: Encryption = "on") -> Prof
     _replace_lost_gate_key(layout, layout.policies / "directory.yaml")
     for role in SERVICES:
         _replace_lost_service_key(layout, layout.policies / "directory.yaml", role)
-    write_clients(layout.secrets, Resources(ports.endpoint("orders"), ports.endpoint("payments"), ports.endpoint("knowledge")))
+    write_clients(layout.secrets, Resources(*(ports.endpoint(name) for name in RESOURCES)))
     profile = Profile(
         address=f"{HOST}:{ports.temporal}",
         namespace=NAMESPACE,

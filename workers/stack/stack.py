@@ -56,8 +56,8 @@ class Stack:
     Temporal, the example systems, the four workers, codec server and archiver over one data directory. Blocking; used by one
     thread.
 
-    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `mission`, `reason`, `read`, `commit`, and, where
-    there is a key ring, `codec`, where there is an exporter's key, `archiver`, and with a local model, `model`.
+    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `parcels`, `mission`, `reason`, `read`, `commit`,
+    and, where there is a key ring, `codec`, where there is an exporter's key, `archiver`, and with a local model, `model`.
     """
 
     def __init__(
