@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from activities.calling import served
 from activities.errors import TokenRefused, Unreachable
 from activities.grounds import Grounds, ProposeRequest, grounds
 from activities.lineage import Lineage, traced
@@ -23,6 +24,7 @@ from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
+from audit.extent import extent_trouble
 from audit.law import Law
 from audit.principals import principals_of, reset_trouble
 from audit.proposals import open_proposals
@@ -82,6 +84,9 @@ class Proposer:
         principals, trouble = principals_of(record, law.directory)
         asked = _Asked(request, record, law, now, principals)
         findings = [_mission(record, principals, trouble, law)]
+        full = extent_trouble(record)
+        if full is not None:
+            return self._refuse(asked, [*findings, Finding(check="extent", holds=False, words=full)])
         found = grounds(request, record, law, now)
         if isinstance(found, Finding):
             return self._refuse(asked, [*findings, found])
@@ -136,7 +141,7 @@ class Proposer:
         except TokenRefused as error:
             return Finding(check="contract", holds=False, words=str(error))
         async with self._ports.tools.open(integration, token) as session:
-            return self._bundle.drift(action.operation, await session.contract(action.tool))
+            return self._bundle.drift(action.operation, await served(session, self._bundle.catalogue, action))
 
     def _proposal(
         self,
@@ -163,6 +168,7 @@ class Proposer:
             expires_at=asked.now + timedelta(seconds=requirement.expires_seconds),
             gate=self._signer.kid,
             card=NO_CARD,
+            earlier=lineage.earlier,
             cites=source.cites,
             origins=source.origins,
         )

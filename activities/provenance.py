@@ -10,8 +10,8 @@ from activities.grounds import Grounds
 from approvals.amendment import Amends
 from approvals.citation import Citation
 from approvals.origin import Origin
+from audit.citations import citations
 from audit.law import Law
-from audit.passages import citations
 from audit.proposals import Found, signed_proposals
 from audit.provenance import origins
 from audit.record import MissionRecord

@@ -49,6 +49,15 @@ class Departure(Recorded):
     """How many different values were masked, by data class."""
 
 
+class Setback(Recorded):
+    """What the activity `reason` tells beside an error's words."""
+
+    fallbacks: int = 0
+    """How many further models the route has."""
+    departure: Departure | None = None
+    """What left before it failed; None where nothing did."""
+
+
 class Reasoned(Recorded):
     """A model's answer. Untrusted, whatever it says."""
 
@@ -62,6 +71,8 @@ class Reasoned(Recorded):
     """In a dialogue: what the model says."""
     calls: tuple[ToolCall, ...] = ()
     """In a dialogue: what it asks for; none is its last word."""
+    unread: int = 0
+    """In a dialogue: how many further calls it made, beyond what is read of one answer."""
     transcript: TranscriptRef | None = None
     """In a dialogue: all that was said, this answer included."""
     usage: Usage = Usage()

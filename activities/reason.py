@@ -1,4 +1,7 @@
-"""The activity of the reason worker: one question to a model, one answer of a given shape. It decides nothing."""
+"""
+The activity of the reason worker: one question to a model, one answer of a given shape, or the next turn of a dialogue. It
+decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,17 @@ from pydantic import JsonValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.edge import mapped
+from activities.dialogues import Dialogues, reasoned
 from activities.heartbeat import beating
+from activities.patience import misshapen, patient
 from activities.prompted import ModelAnswer, Models, Prompted
 from activities.question import Reasoned, ReasonRequest
+from activities.transcripts import Transcripts
 from activities.witness import Witness
 from approvals.jws import Signer
 from policies.bundle import NOTHING_ELSE
 from policies.canonical import parse
+from policies.catalogue import Catalogue
 from policies.errors import CanonicalError
 from policies.expansion import endless
 
@@ -32,31 +38,46 @@ _PURPOSE = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
 class ReasonActivities:
     """Runs on task queue `reasoning`, with model credentials and no others."""
 
-    def __init__(self, models: Models, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        models: Models,
+        signer: Signer | None = None,
+        *,
+        tools: Catalogue | None = None,
+        transcripts: Transcripts | None = None,
+    ) -> None:
         """
         Args:
             signer: The reason worker's own key; without one, answers are not signed.
+            tools: The operations that a dialogue may offer; without them there are no dialogues.
+            transcripts: Where dialogues are kept; without them there are none either.
         """
         self._models = models
         self._witness = Witness("reason", signer)
+        self._dialogues = Dialogues(models, tools, transcripts)
 
     @activity.defn
     async def reason(self, request: ReasonRequest) -> Reasoned:
         """
-        The model's answer, of the shape asked for.
+        The model's answer, of the shape asked for; in a dialogue, what it says next.
 
         Raises:
-            ApplicationError: `UnknownPurpose` (final); `Unreachable` and `Misshapen` (retried).
+            ApplicationError: `UnknownPurpose`, `UnfitSchema`, `NoTools`, `TranscriptGone`, `TranscriptTooLong` and
+                `ProviderRefused` (final); `Unreachable` and `Misshapen` (retried, see `activities.patience`). The last two and
+                `ProviderRefused` tell a `Setback`.
         """
         prompt = _prompt(request.purpose)
+        if request.dialogue is not None:
+            with patient():
+                async with beating():
+                    return self._witness.signed(request, await self._dialogues.turn(prompt, request, request.dialogue))
         _check_schema(request.result_schema)
-        with mapped():
+        with patient():
             async with beating():
                 answer = await self._models.complete(_prompted(prompt, request))
                 # In a thread: heartbeats go on, whatever schema and answer make of it.
                 result = await asyncio.to_thread(_shaped, answer, request.result_schema)
-        reasoned = Reasoned(purpose=request.purpose, model=answer.model, rule_based=answer.rule_based, result=result)
-        return self._witness.signed(request, reasoned)
+        return self._witness.signed(request, reasoned(request, answer, result))
 
 
 def _prompted(prompt: str, request: ReasonRequest) -> Prompted:
@@ -92,15 +113,15 @@ def _check_schema(schema: dict[str, JsonValue]) -> None:
 
 def _shaped(answer: ModelAnswer, schema: dict[str, JsonValue]) -> JsonValue:
     if len(answer.text) > MAX_ANSWER:
-        raise ApplicationError(f"`{answer.model}` answered with more than {MAX_ANSWER} characters", type="Misshapen")
+        raise misshapen(answer, f"answered with more than {MAX_ANSWER} characters")
     try:
         value = parse(_inner(answer.text))
     except CanonicalError as error:
-        raise ApplicationError(f"`{answer.model}` did not answer with JSON: {error}", type="Misshapen") from error
+        # Where and why, never what: an answer may quote what was masked.
+        raise misshapen(answer, "did not answer with JSON") from error
     errors = list(Draft202012Validator(schema, registry=NOTHING_ELSE).iter_errors(value))
     if errors:
-        where = errors[0].json_path
-        raise ApplicationError(f"`{answer.model}` answered another shape at `{where}`", type="Misshapen")
+        raise misshapen(answer, f"answered another shape at `{errors[0].json_path}`")
     return value
 
 

@@ -97,7 +97,7 @@ def _facts(proposal: Proposal) -> list[Line]:
         Line(label="by policy", text=", ".join(proposal.policies)),
         Line(label="expires", text=proposal.expires_at.isoformat(timespec="seconds")),
     ]
-    lines += [*_amended(proposal), *_asked(proposal)]
+    lines += [*_amended(proposal), *_asked(proposal), *_earlier(proposal)]
     lines += [Line(label="caution", text=_again(prior)) for prior in proposal.prior if prior.same and _done(prior)]
     return [*lines, *map(_before, proposal.prior)]
 
@@ -119,15 +119,26 @@ def _done(prior: Prior) -> bool:
 
 def _again(prior: Prior) -> str:
     words = "the same was done before" if prior.kind is not PriorKind.UNKNOWN else "the same may have been done before"
-    where = f"mission {visible_json(prior.mission)}" if prior.mission else "this mission"
+    here = "an earlier run of this mission" if prior.run else "this mission"
+    where = f"mission {visible_json(prior.mission)}" if prior.mission else here
     return f"{words}, in {where} (proposal {proposal_id(prior.proposal)})"
 
 
 def _before(prior: Prior) -> Line:
     """An earlier proposal; another mission's name stands in quotes, so that what follows is no part of it."""
     kind = f"{prior.kind}, failed" if prior.failed else str(prior.kind)
-    where = f"mission {visible_json(prior.mission)}: " if prior.mission else ""
+    here = f"this mission's run {visible(prior.run)}: " if prior.run else ""
+    where = f"mission {visible_json(prior.mission)}: " if prior.mission else here
     return Line(label=f"before this ({kind})", text=f"{where}{prior.operation} {visible_json(prior.arguments)}")
+
+
+def _earlier(proposal: Proposal) -> list[Line]:
+    """Of which runs the card answers for what they did."""
+    heads, mission = proposal.earlier, proposal.action.mission.mission_id
+    own = sum(head.mission_id == mission for head in heads)
+    told = [(own, "of this mission"), (len(heads) - own, "of missions before it")]
+    words = " and ".join(f"{count} {whose}" for count, whose in told if count)
+    return [Line(label="earlier runs", text=f"{words}, each read to its end")] if heads else []
 
 
 def _amended(proposal: Proposal) -> list[Line]:

@@ -51,7 +51,7 @@ def main() -> None:
 def grown(root: Path, count: int) -> Path:
     """The shipped bundle in *root*, with so many policies in all."""
     shutil.copytree(shipped(), root)
-    more = count - len(sources((root / "refund.cedar").read_text()))
+    more = count - sum(len(sources(path.read_text())) for path in root.glob("*.cedar"))
     (root / "more.cedar").write_text("\n".join(_policy(number) for number in range(more)))
     return root
 

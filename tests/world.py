@@ -37,6 +37,7 @@ from activities.proposer import Proposer
 from activities.read import ReadActivities
 from activities.reason import ReasonActivities
 from activities.tokens import IssuerTokens
+from activities.transcripts import Transcripts
 from activities.uses import ServerUses
 from activities.workloads import ServerWorkloads
 from approvals import start
@@ -54,15 +55,18 @@ from policies.bundle import Bundle
 from policies.canonical import Digest
 from policies.load import load
 from tests.examples.enterprise import Enterprise
+from tests.fakes.rings import CODEC
+from tests.fakes.stores import made_store
 from workflows.asking import COMMITS, READS, REASONING
 from workflows.freeze import Freeze
-from workflows.missions import QUEUE
-from workflows.refund import RefundMission, RefundVerdict
+from workflows.missions import MISSIONS, QUEUE
+from workflows.refund import RefundVerdict
 from workflows.use import Use
 
 SHIPPED = Path(__file__).parents[1] / "policies" / "bundles" / "refund"
 PEOPLE = ("olga", "sam", "lena", "fay", "dora", "iris")
 SERVICES = ("mission-worker", "read-worker", "reason-worker", "exporter")
+PURSUE = "autonomous/pursue"
 _T = TypeVar("_T")
 
 
@@ -82,6 +86,11 @@ class World:
     def bundle(self) -> Bundle:
         """The bundle as it is on disk now."""
         return load(self.policies)
+
+    @property
+    def transcripts(self) -> Transcripts:
+        """Where its dialogues are kept."""
+        return Transcripts(made_store(self.policies.parent / "store"), CODEC)
 
     @property
     def law(self) -> Law:
@@ -228,14 +237,17 @@ class World:
         """A worker of *role*; *how* goes to the worker."""
         match role:
             case "mission":
-                content: dict[str, Any] = {"workflows": [RefundMission], "activities": [observe], "max_cached_workflows": 0}
+                missions = [offer.workflow for offer in MISSIONS.values()]
+                content: dict[str, Any] = {"workflows": missions, "activities": [observe], "max_cached_workflows": 0}
                 return Worker(self.client, task_queue=queue or QUEUE, **content, **how)
             case "read":
                 signer = self.signers.get("read-worker")
                 reads = ReadActivities(self.bundle, ServerStarts(self.client), McpTools(), self.reader, signer)
                 return Worker(self.client, task_queue=queue or READS, activities=[reads.read], **how)
             case "reason":
-                reasoning = ReasonActivities(LiteLLMModels(None), self.signers.get("reason-worker"))
+                models = LiteLLMModels(None, self.bundle.models)
+                signer = self.signers.get("reason-worker")
+                reasoning = ReasonActivities(models, signer, tools=self.bundle.catalogue, transcripts=self.transcripts)
                 return Worker(self.client, task_queue=queue or REASONING, activities=[reasoning.reason], **how)
             case "commit":
                 return self.commit_worker(queue or COMMITS, **how)
@@ -294,7 +306,7 @@ def write_bundle(target: Path, enterprise: Enterprise, signers: Mapping[str, Sig
     path = target / "integrations.yaml"
     catalogue = yaml.safe_load(path.read_text())
     catalogue["issuer"] = enterprise.issuer
-    for name in ("orders", "payments", "knowledge"):
+    for name in ("orders", "payments", "knowledge", "parcels"):
         catalogue["integrations"][name] |= dict.fromkeys(("url", "resource"), getattr(enterprise.resources, name))
     path.write_text(yaml.safe_dump(catalogue))
     path = target / "directory.yaml"
@@ -307,16 +319,29 @@ def write_bundle(target: Path, enterprise: Enterprise, signers: Mapping[str, Sig
     path.write_text(yaml.safe_dump(directory))
 
 
+def route_to(policies: Path, model: str, purpose: str = PURSUE) -> None:
+    """Lets the model at the URL *model* answer *purpose*."""
+    route = {"model": "hosted_vllm/judge", "endpoint": model, "perimeter": "inside"}
+    (policies / "models.yaml").write_text(yaml.safe_dump({"routes": {purpose: route}}))
+
+
 def _public(signer: Signer) -> dict[str, str]:
     key = signer.public()
     return {"kid": key.kid, "x": key.x}
 
 
-def make_world(client: Client, enterprise: Enterprise, root: Path) -> World:
-    """A world on a running enterprise and server."""
+def make_world(client: Client, enterprise: Enterprise, root: Path, model: str | None = None) -> World:
+    """
+    A world on a running enterprise and server.
+
+    Args:
+        model: Where a model answers that pursues goals; None where nobody does.
+    """
     signers = {who: Signer.generate(f"{who}-1") for who in (*PEOPLE, *SERVICES, "gate", "stranger")}
     policies = root / "policies"
     write_bundle(policies, enterprise, signers)
+    if model is not None:
+        route_to(policies, model)
     return world_of(client, enterprise, policies, signers)
 
 

@@ -23,6 +23,7 @@ from workers.settings import QUEUES, Role, Settings, identity
 from workers.telemetry.off import OFF, Telemetry
 
 if TYPE_CHECKING:
+    from activities.transcripts import Transcripts
     from approvals.jws import Signer
 
 Content = tuple[Sequence[type], Sequence[Callable[..., Any]]]
@@ -79,15 +80,31 @@ def _mission() -> Content:
 
 
 def _reason(settings: Settings, telemetry: Telemetry) -> Content:
+    from activities.errors import NotPermitted
     from activities.models import LiteLLMModels
     from activities.reason import ReasonActivities
-    from policies.load import load_routes
+    from policies.load import load_catalogue, load_routes
     from policies.routes import NO_ROUTES
 
     routes = load_routes(settings.policies) if settings.policies else NO_ROUTES
+    tools = load_catalogue(settings.policies) if settings.policies else None
     signer = _optional(settings.reason_signing_key_file)
-    models = telemetry.models(LiteLLMModels(settings.model, routes))
-    return [], [ReasonActivities(models, signer).reason]
+    try:
+        models = telemetry.models(LiteLLMModels(settings.model, routes))
+    except NotPermitted as error:
+        raise WrongUse(str(error)) from error
+    return [], [ReasonActivities(models, signer, tools=tools, transcripts=_transcripts(settings)).reason]
+
+
+def _transcripts(settings: Settings) -> Transcripts | None:
+    """Where dialogues are kept, encrypted as payloads are."""
+    from activities.payload_stores import open_store
+    from activities.transcripts import Transcripts
+    from workers.encryption import codec_for
+
+    if settings.payload_store is None:
+        return None
+    return Transcripts(open_store(settings.payload_store), codec_for(settings.ring, encrypts=settings.encrypts))
 
 
 def _read(client: Client, settings: Settings, telemetry: Telemetry) -> Content:

@@ -7,8 +7,10 @@ Settings of a worker process, read once from its environment.
 | `TEMPORAL_NAMESPACE`     | all                    | namespace; else `default`                                            |
 | `SAYSO_KEY_RING`         | all                    | where the key ring is: `file:PATH` or `env:NAME`                     |
 | `SAYSO_ENCRYPTION`       | all, optional          | `off`: payloads reach the server in clear, and a ring only opens     |
+| `SAYSO_PAYLOAD_STORE`    | all                    | where large payloads and transcripts are kept; `off`: nowhere        |
+| `SAYSO_PAYLOAD_THRESHOLD`| all, optional          | from how many bytes on a payload is large; else 32768                |
 | `SAYSO_LOG_LEVEL`        | all                    | `debug`, `info`, `warning` or `error`; else `info`                   |
-| `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes             |
+| `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes and tools   |
 | `SAYSO_CLIENT_FILE`      | read, commit           | JSON with the role's `client_id` and `client_secret` at the issuer   |
 | `SAYSO_GATE_KEY_FILE`    | commit                 | private JWK of the gate                                              |
 | `SAYSO_SIGNING_KEY_FILE` | read, reason, optional | private JWK of the service; without it, its answers show as claims   |
@@ -35,6 +37,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from workers.errors import WrongUse
 from workers.keyring import KeyRing
 from workers.ring_files import OFF, SWITCH, VARIABLE, encrypts, ring_of
+from workers.storing import THRESHOLD, threshold_of
+from workers.storing import VARIABLE as STORE
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 DEFAULT_ADDRESS = "127.0.0.1:7233"
@@ -69,6 +73,10 @@ class Settings(BaseModel):
     ring: KeyRing | None = None
     """None only where encryption is off."""
     encrypts: bool = True
+    payload_store: str | None = None
+    """The place that is named; None only where storing is off."""
+    payload_threshold: int = THRESHOLD
+    """Bytes from which a payload is stored."""
     log_level: LogLevel = "info"
     policies: Path | None = None
     read_client_file: Path | None = None
@@ -107,7 +115,7 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
     both = Role.READ in roles and Role.COMMIT in roles
     values: dict[str, object] = {"address": address, "namespace": namespace}
     values["log_level"] = found.get("SAYSO_LOG_LEVEL", "info").lower()
-    values |= _encryption(found)
+    values |= _encryption(found) | _storing(found)
     if {Role.READ, Role.COMMIT} & set(roles) or (Role.REASON in roles and found.get("SAYSO_POLICIES")):
         values["policies"] = _path(found, "SAYSO_POLICIES", directory=True)
     if Role.READ in roles:
@@ -135,6 +143,17 @@ def _encryption(environment: Mapping[str, str]) -> dict[str, object]:
             f"`sayso keys ring new` makes one, and {SWITCH}={OFF} goes without"
         )
     return {"ring": ring, "encrypts": wanted}
+
+
+def _storing(environment: Mapping[str, str]) -> dict[str, object]:
+    """The payload store, which only a process may lack that was told so."""
+    named = environment.get(STORE)
+    if not named:
+        raise WrongUse(
+            f"{STORE} is not set: it says where large payloads are kept, a directory or a URL; "
+            f"`sayso payloads new` makes one, and {STORE}={OFF} goes without"
+        )
+    return {"payload_store": None if named == OFF else named, "payload_threshold": threshold_of(environment)}
 
 
 def _signing_keys(roles: Collection[Role], environment: Mapping[str, str]) -> dict[str, object]:

@@ -21,8 +21,10 @@ ATTEMPT, LONG_ATTEMPT = timedelta(seconds=90), timedelta(minutes=5)
 HEARTBEAT = timedelta(seconds=5)
 PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=15))
 """Trouble that may pass is waited out, for weeks if need be."""
-FIVE_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
-"""A model that answers another shape five times will do so again."""
+FOR_MINUTES = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=15), maximum_attempts=20
+)
+"""Trouble that a model can be told of is waited out for some minutes."""
 
 
 async def asked(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from policies.model import Recorded
+from workflows.autonomous import AutonomousCase, AutonomousMission
 from workflows.mission import Mission
 from workflows.refund import RefundCase, RefundMission
 
@@ -19,4 +20,7 @@ class Offer:
     input: type[Recorded]
 
 
-MISSIONS: dict[str, Offer] = {"refund": Offer(RefundMission, RefundCase)}
+MISSIONS: dict[str, Offer] = {
+    "autonomous": Offer(AutonomousMission, AutonomousCase),
+    "refund": Offer(RefundMission, RefundCase),
+}

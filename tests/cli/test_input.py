@@ -35,7 +35,7 @@ def test_wrong_input_says_what_and_where(given: str, words: str) -> None:
 
 def test_unknown_mission_type_lists_the_known() -> None:
     """Before anything is read or connected to."""
-    with pytest.raises(WrongUse, match="there is refund"):
+    with pytest.raises(WrongUse, match="there is autonomous, refund"):
         checked("refunds", "{}")
 
 
@@ -52,3 +52,31 @@ def test_default_id_is_the_case_or_random() -> None:
     """The same case is not started twice by accident."""
     assert default_id("refund", {"case_id": "CASE-1"}) == "refund-CASE-1"
     assert default_id("refund", {}) != default_id("refund", {})
+
+
+CASE = '"goal": "settle it", "operations": ["orders.get_case"]'
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("{}", "`goal`: field required"),
+        ('{"goal": "", "operations": ["orders.get_case"]}', "`goal`"),
+        ('{"goal": "g", "operations": []}', "`operations`"),
+        (f'{{{CASE}, "budget": {{"steps": 1001}}}}', "`budget.steps`"),
+        (f'{{{CASE}, "budget": {{"commits": -1}}}}', "`budget.commits`"),
+        (f'{{{CASE}, "carried": {{"step": 9}}}}', "nobody starts one with it"),
+        (f'{{{CASE}, "carried": null}}', "nobody starts one with it"),
+    ],
+)
+def test_wrong_input_of_an_autonomous_mission_says_what_and_where(given: str, words: str) -> None:
+    """What one run hands on to the next is nobody's to begin with."""
+    with pytest.raises(WrongUse) as caught:
+        checked("autonomous", given)
+    assert words in str(caught.value)
+
+
+def test_default_id_of_an_autonomous_mission_is_its_case_or_random() -> None:
+    """As of any other."""
+    assert default_id("autonomous", {"goal": "g", "case_id": "CASE-1"}) == "autonomous-CASE-1"
+    assert default_id("autonomous", {"goal": "g"}) != default_id("autonomous", {"goal": "g"})

@@ -15,11 +15,15 @@ from temporalio.testing import WorkflowEnvironment
 from approvals import attributes
 from examples.refund.clients import Resources, write_clients
 from tests.e2e.hostile import hostile_worker
+from tests.e2e.model_server import ScriptedModel, scripted
 from tests.e2e.shop import Shop
+from tests.e2e.storage import Stored
 from tests.examples.enterprise import Enterprise, free_port, running_enterprise
 from tests.fakes.rings import CODEC
+from tests.fakes.stores import made_store
 from tests.world import World, make_world
 from workers.connection import converter
+from workers.storing import LEAST, Storing
 
 BIN = Path(sys.executable).parent
 ATTRIBUTES: list[SearchAttributeKey[Any]] = [
@@ -43,6 +47,10 @@ async def server() -> AsyncIterator[Client]:
         dev_server_extra_args=[
             "--namespace=killed",
             "--namespace=frozen",
+            "--namespace=faulty",
+            "--namespace=faulty-without-key",
+            "--namespace=stored",
+            "--namespace=outward",
             "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
             "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
             # A deleted workflow is gone when the queues have moved on: at once here, half a minute later by default.
@@ -62,11 +70,31 @@ def enterprise(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enterprise]
 
 
 @pytest.fixture(scope="session")
-async def world(server: Client, enterprise: Enterprise, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+def model() -> Iterator[ScriptedModel]:
+    """The model that pursues the goals of the world's missions."""
+    with scripted() as at_work:
+        yield at_work
+
+
+@pytest.fixture(scope="session")
+async def world(
+    server: Client, enterprise: Enterprise, model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
     """A world with all workers at work."""
-    made = make_world(server, enterprise, tmp_path_factory.mktemp("world"))
+    made = make_world(server, enterprise, tmp_path_factory.mktemp("world"), model.url)
     async with made.working():
         yield made
+
+
+@pytest.fixture(scope="session")
+async def stored(server: Client, enterprise: Enterprise, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stored]:
+    """All workers at work in a namespace of their own, with payloads of a kilobyte and more in a store."""
+    root = tmp_path_factory.mktemp("stored")
+    how = converter(CODEC, Storing(made_store(root / "payloads"), LEAST))
+    client = await Client.connect(server.service_client.config.target_host, namespace="stored", data_converter=how)
+    world = make_world(client, enterprise, root)
+    async with world.working():
+        yield Stored(world, root / "payloads")
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +108,7 @@ async def attacker(world: World) -> AsyncIterator[World]:
 async def shop(server: Client, world: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     """A shop at the session's server; its missions run on the attacker's worker, for their scripting."""
     root = tmp_path_factory.mktemp("shop")
-    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(3)))
+    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(4)))
     write_clients(root / "data", resources)
     enterprise = Enterprise(root / "data", f"http://127.0.0.1:{free_port()}", resources)
     made = Shop(make_world(server, enterprise, root))

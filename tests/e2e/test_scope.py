@@ -53,7 +53,7 @@ async def test_mission_reads_any_case_where_its_start_is_not_asked_for(
 ) -> None:
     """Where the read worker took the request's word for the scope."""
     said = Principals(owner="olga", scope={"case_id": "CASE-1002"})
-    monkeypatch.setattr(reading, "acting_for", lambda started, directory: (said, None))
+    monkeypatch.setattr(reading, "principals_of", lambda record, directory: (said, None))
     mission = await hijacked(attacker, "CASE-1001")
     answer = await mission.call("read", OTHERS, READS)
     assert answer.result["result"]["case_id"] == "CASE-1002"
@@ -91,7 +91,7 @@ async def test_egress_goes_where_policy_or_people_let_it(attacker: World, outwar
             for where in ALL
         }
     assert answers[ALLOWED].result["result"]["passages"]
-    assert (answers[HELD].error, answers[OTHER].error) == ("NotPermitted", "NotPermitted")
+    assert (answers[HELD].error, answers[OTHER].error) == ("NeedsSayso", "NotPermitted")
     assert "ask for it with `self.commit`" in answers[HELD].said and "policy does not permit" in answers[OTHER].said
     assert [asked[where].kind for where in ALL] == [Kind.REFUSAL, Kind.PROPOSAL, Kind.REFUSAL]
     assert Proposal.model_validate(asked[HELD].body).policies == ("search-shipping",)

@@ -18,8 +18,8 @@ when { principal.type == "refund" && context.input.collection == "shipping" };
 """
 
 
-def as_egress(root: Path) -> None:
-    """Whoever searches tells an outside system what for; the collection is where it goes."""
+def as_egress(root: Path, mission: str = "refund") -> None:
+    """Whoever searches tells an outside system what for; the collection is where it goes. One is held for a *mission*."""
 
     def change(catalogue: dict[str, Any]) -> None:
         knowledge = catalogue["integrations"]["knowledge"]
@@ -27,7 +27,7 @@ def as_egress(root: Path) -> None:
         knowledge["describe_scope"] = "knowledge:read"
 
     edit_yaml(root / "integrations.yaml", change)
-    (root / "egress.cedar").write_text(_HELD)
+    (root / "egress.cedar").write_text(_HELD.replace("refund", mission))
 
 
 def to(collection: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """
-Records one history per story from a real server, without a codec: `python -m tests.replay.record`.
+Records one history per story from a real server, without a codec: `python -m tests.replay.record [STORY ...]`.
 
 Recorded histories stay as they are while missions of that release may be waiting: record a new one beside an old one, and
 never over it, when the commands of a mission change.
@@ -20,6 +20,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from approvals import attributes
 from approvals.decision import SIGNAL, Verdict
+from tests.e2e.autonomous import CASE, ORDER, pursued, refund
+from tests.e2e.model_server import ScriptedModel, Turn, call, scripted
 from tests.examples.enterprise import running_enterprise
 from tests.world import World, make_world
 from workers.connection import converter
@@ -47,6 +49,22 @@ async def _refused_then_approved(world: World, handle: Handle) -> None:
     await world.decide(handle, "sam", found=found)
 
 
+AUTONOMOUS: tuple[Turn | str, ...] = (
+    Turn("I look.", (call(CASE, case_id="CASE-1001"), call(ORDER, order_id="ORD-2001"), call(CASE, case_id="CASE-1002"))),
+    Turn("Two parts.", (refund(100), refund(200), call("payments.wire"), call(CASE, case_id="CASE-1001"))),
+    Turn("All of it, then.", (refund(20_000),)),
+    "Two parts were refunded, the rest was not.",
+)
+"""Reads at once, one card for two, what is out of scope, and a no."""
+
+
+async def _pursued(world: World, model: ScriptedModel) -> Handle:
+    handle, _ = await pursued(world, model, AUTONOMOUS)
+    await world.decide(handle, "sam", found=await world.proposed(handle))
+    await world.decide(handle, "sam", Verdict.DENY, found=await world.proposed(handle, 2))
+    return handle
+
+
 STORIES: dict[str, tuple[str, Callable[[World, Handle], Awaitable[None]], str]] = {
     "refunded": ("CASE-1001", _refunded, "24h"),
     "denied": ("CASE-1001", _denied, "24h"),
@@ -72,8 +90,17 @@ async def record(world: World, name: str) -> None:
     (HISTORIES / f"{name}.json").write_text(history.to_json())
 
 
-async def main() -> None:
-    """Records every story."""
+async def record_autonomous(world: World, model: ScriptedModel) -> None:
+    """Lives through the story of a model that pursues a goal."""
+    async with world.working():
+        handle = await _pursued(world, model)
+        await handle.result()
+        history = await handle.fetch_history()
+    (HISTORIES / "autonomous.json").write_text(history.to_json())
+
+
+async def main(*names: str) -> None:
+    """Records the stories called *names*, or every one."""
     server = await WorkflowEnvironment.start_local(
         data_converter=converter(),
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
@@ -89,9 +116,13 @@ async def main() -> None:
     HISTORIES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as root, running_enterprise(Path(root) / "data") as enterprise:
         async with server:
-            for name in STORIES:
-                await record(make_world(server.client, enterprise, Path(root) / name), name)
+            for name in names or (*STORIES, "autonomous"):
+                if name in STORIES:
+                    await record(make_world(server.client, enterprise, Path(root) / name), name)
+                    continue
+                with scripted() as model:
+                    await record_autonomous(make_world(server.client, enterprise, Path(root) / name, model.url), model)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(*sys.argv[1:]))

@@ -15,11 +15,12 @@ with workflow.unsafe.imports_passed_through():
     # `Hasty` makes the sandbox import this module, and ciphers are C that is imported once.
     from workers.connection import converter
 
+from workflows.autonomous import AutonomousCase, AutonomousMission, AutonomousVerdict
 from workflows.missions import MISSIONS
 from workflows.refund import RefundCase, RefundMission, RefundVerdict
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
-STORIES = {"refunded", "denied", "expired", "refused-malformed-then-approved", "not-due"}
+STORIES = {"autonomous", "refunded", "denied", "expired", "refused-malformed-then-approved", "not-due"}
 
 
 def _history(path: Path) -> WorkflowHistory:
@@ -53,8 +54,19 @@ class Hasty(RefundMission):
         return await super().run(case)
 
 
+@workflow.defn(name="autonomous")
+class Eager(AutonomousMission):
+    """An autonomous mission that observes before it asks its model."""
+
+    @workflow.run
+    async def run(self, case: AutonomousCase) -> AutonomousVerdict:
+        """Observes first."""
+        await self.observe("somebody changed the order", passed=True)
+        return await super().run(case)
+
+
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_changed_order_of_commands_fails_the_replay(path: Path) -> None:
     """The control: a replay that noticed nothing would prove nothing."""
     with pytest.raises(NondeterminismError):
-        await _replayer(Hasty).replay_workflow(_history(path))
+        await _replayer(Hasty, Eager).replay_workflow(_history(path))

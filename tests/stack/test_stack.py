@@ -58,7 +58,7 @@ def test_each_process_gets_only_its_own_credentials(stack: Stack) -> None:
     assert holders["OPENAI_API_KEY"] == holders["SAYSO_MODEL"] == holders["OUR_TOKEN"] == {"reason"}
     assert not holders.keys() & OTHERS.keys()
     assert holders["TEMPORAL_ADDRESS"] == {"mission", "reason", "read", "commit"}
-    assert holders["SAYSO_KEY_RING"] == {"mission", "reason", "read", "commit", "codec"}
+    assert holders["SAYSO_KEY_RING"] == holders["SAYSO_PAYLOAD_STORE"] == {"mission", "reason", "read", "commit", "codec"}
     assert "SAYSO_KEY" not in holders
     clients = [environment_of(pids(stack.data)[role])["SAYSO_CLIENT_FILE"] for role in ("read", "commit")]
     assert clients[0] != clients[1]

@@ -110,13 +110,17 @@ def test_reason_role_may_be_given_a_bundle(tmp_path: Path) -> None:
             [Role.REASON],
             {
                 "SAYSO_ENCRYPTION": "off",
+                "SAYSO_PAYLOAD_STORE": "off",
             },
         ).policies
         is None
     )
-    assert read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_POLICIES": str(tmp_path)}).policies == tmp_path
+    assert (
+        read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_PAYLOAD_STORE": "off", "SAYSO_POLICIES": str(tmp_path)}).policies
+        == tmp_path
+    )
     with pytest.raises(WrongUse, match="where no directory is"):
-        read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_POLICIES": "/nowhere"})
+        read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_PAYLOAD_STORE": "off", "SAYSO_POLICIES": "/nowhere"})
 
 
 def directory(change: Callable[[dict[str, Any]], None]) -> Edit:

@@ -15,6 +15,9 @@ from workers.cli.given import json_of, text_of
 from workers.errors import WrongUse
 from workflows.missions import MISSIONS
 
+CARRIED = "carried"
+"""The field of an input that one run of a mission hands on to the next."""
+
 
 def checked(mission: str, given: str) -> JsonValue:
     """
@@ -28,9 +31,12 @@ def checked(mission: str, given: str) -> JsonValue:
     where, text = text_of(given)
     value = json_of(where, text)
     model = MISSIONS[mission].input
+    taken = [name for name in model.model_fields if name != CARRIED]
     if not isinstance(value, dict):
-        raise WrongUse(f"{where} is not a JSON object; a {mission} mission takes {', '.join(model.model_fields)}")
-    unknown = sorted(value.keys() - model.model_fields.keys())
+        raise WrongUse(f"{where} is not a JSON object; a {mission} mission takes {', '.join(taken)}")
+    unknown = sorted(value.keys() - set(taken))
+    if unknown and unknown[0] == CARRIED:
+        raise WrongUse(f"{where} has `{CARRIED}`, which a mission hands on to its own next run; nobody starts one with it")
     if unknown:
         raise WrongUse(f"{where} has `{visible(unknown[0])}`, which a {mission} mission does not take")
     try:

@@ -41,14 +41,19 @@ class Order:
 @click.argument("mission", metavar="MISSION")
 @click.option("--input", "given", required=True, metavar="FILE|-|JSON", help="The mission's input: a file, - or JSON itself.")
 @click.option("--id", "mission_id", metavar="ID", help="Mission id; else the mission type and the case id.")
-@click.option("--wait", is_flag=True, help="Wait for the end: exit code 0 when it committed, else 1.")
+@click.option("--wait", is_flag=True, help="Wait for the end: exit code 0 when something was committed, else 1.")
 @click.option("--on-behalf-of", metavar="WHO", help="Whom the mission acts for; they cannot approve its actions.")
 @click.option("--succeeds", metavar="MISSION", help="A mission that is over; approvers are shown what it did.")
 @key_options
 @data_option
 @json_option
 def start(mission: str, **options: Any) -> None:
-    """Start MISSION, signed with your key: you are its owner, and owners do not approve."""
+    """
+    Start MISSION, signed with your key: you are its owner, and owners do not approve.
+
+    MISSION is `refund`, with a `case_id` as its input, or `autonomous`: a model pursues a `goal` with the `operations` it is
+    given, within a `budget`, and people are asked about whatever it would change.
+    """
     asyncio.run(_start(Order(mission, **options)))
 
 
@@ -63,6 +68,7 @@ async def _start(order: Order) -> None:
         signer = choose(desk.profile, order.name, order.key, desk.profile.start_as)
         owner = _owner(desk, signer, order.mission)
         _known(desk, order.on_behalf_of)
+        _listed(desk, value)
         handle = await _started(desk, signer, order, value)
         result = {
             "mission_id": handle.id,
@@ -98,6 +104,18 @@ def _known(desk: Desk, who: str | None) -> None:
     directory = desk.law.directory
     if who is not None and who not in directory.people and who not in directory.services:
         raise WrongUse(f"`{visible(who)}` is nobody in the directory; there are {', '.join(sorted(directory.people))}")
+
+
+def _listed(desk: Desk, value: JsonValue) -> None:
+    """An operation that nobody classified is never called: whoever names one meant another."""
+    from approvals.display import visible
+
+    given = value.get("operations") if isinstance(value, dict) else None
+    catalogue = desk.law.bundle.catalogue
+    for name in given if isinstance(given, list) else []:
+        if isinstance(name, str) and catalogue.find(name) is None:
+            known = ", ".join(sorted(catalogue.contracts))
+            raise WrongUse(f"`{visible(name)}` is not in the integrations catalogue; there are {known}")
 
 
 async def _started(desk: Desk, signer: Signer, order: Order, value: JsonValue) -> WorkflowHandle[Any, Any]:

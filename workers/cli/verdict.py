@@ -17,6 +17,7 @@ from approvals.proposal import proposal_id
 from approvals.queue import named, waits
 from audit.payloads import SEALED_WORDS
 from policies.canonical import Digest
+from workers.cli.pursuit_lines import pursuit_lines
 from workers.cli.trouble import troubles
 from workers.errors import Refused
 
@@ -54,13 +55,15 @@ async def watched(handle: WorkflowHandle[Any, Any], codec: PayloadCodec | None, 
 
 
 def committed(verdict: JsonValue) -> bool:
-    """Whether *verdict* tells of a commit that was done."""
-    outcome = verdict.get("outcome") if isinstance(verdict, dict) else None
-    return isinstance(outcome, dict) and outcome.get("kind") == "committed"
+    """Whether *verdict* tells of a commit that was done. What a model says was done counts for nothing."""
+    if not isinstance(verdict, dict):
+        return False
+    outcome, executed = verdict.get("outcome"), verdict.get("executed")
+    return (isinstance(outcome, dict) and outcome.get("kind") == "committed") or (isinstance(executed, int) and executed > 0)
 
 
 def verdict_text(verdict: JsonValue) -> str:
-    """The verdict, its reasons, and what was done."""
+    """The verdict, its reasons, and what was done; what a model says of it last, and marked."""
     if not isinstance(verdict, dict):
         return f"verdict: {visible_json(verdict)}"
     lines = [f"verdict: {visible(str(verdict.get('verdict', visible_json(verdict))))}"]
@@ -69,7 +72,7 @@ def verdict_text(verdict: JsonValue) -> str:
     if isinstance(outcome, dict):
         result = f": {visible_json(outcome['result'])}" if outcome.get("result") is not None else ""
         lines.append(f"  outcome {visible(str(outcome.get('kind')))}{result}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *pursuit_lines(verdict)])
 
 
 async def _lines(description: WorkflowExecutionDescription, codec: PayloadCodec | None) -> tuple[str, ...]:

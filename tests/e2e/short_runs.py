@@ -1,0 +1,69 @@
+"""Missions whose runs are short: they go on in another after a few events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from temporalio import workflow
+from temporalio.worker import Worker
+
+with workflow.unsafe.imports_passed_through():
+    from activities.observe import observe
+    from policies.model import Recorded
+    from tests.world import World
+    from workflows.autonomous import AutonomousCase, AutonomousMission, AutonomousVerdict
+    from workflows.carried import Continued
+    from workflows.mission import Mission
+
+EVENTS = 30
+
+
+@workflow.defn(name="autonomous")
+class Short(AutonomousMission):
+    """An autonomous mission of many runs."""
+
+    MOST_EVENTS = EVENTS
+
+    @workflow.run
+    async def run(self, case: AutonomousCase) -> AutonomousVerdict:
+        """As its parent."""
+        return await super().run(case)
+
+
+class Count(Continued):
+    """The input of a mission that somebody wrote."""
+
+    case_id: str
+    left: int = 2
+    commits: bool = False
+
+
+class Counted(Recorded):
+    """The number of its last step."""
+
+    step: int
+
+
+@workflow.defn(name="counting")
+class Counting(Mission):
+    """Commits something in every run, and says how far its steps have come."""
+
+    @workflow.run
+    async def run(self, case: Count) -> Counted:
+        """Goes on until nothing is left."""
+        await self.commit("payments.issue_refund", {"order_id": "ORD-2001"})
+        if case.left:
+            self.go_on(case.model_copy(update={"left": case.left - 1}))
+        return Counted(step=self._step)
+
+
+@asynccontextmanager
+async def short_runs(world: World) -> AsyncIterator[str]:
+    """A worker for them at work, with nothing cached; yields its queue."""
+    queue = f"short-{uuid4().hex[:8]}"
+    async with Worker(
+        world.client, task_queue=queue, workflows=[Short, Counting], activities=[observe], max_cached_workflows=0
+    ):
+        yield queue

@@ -1,0 +1,82 @@
+"""An autonomous mission that goes on in another run: nothing of it is lost, and its steps count on. Source: record 0020."""
+
+from __future__ import annotations
+
+from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
+from temporalio.worker import Replayer
+
+from approvals.decision import Verdict
+from tests.e2e.autonomous import CASE, ORDER, Handle, pursued, refund
+from tests.e2e.model_server import Asked, ScriptedModel, Turn, call
+from tests.e2e.short_runs import Count, Counted, Counting, Short, short_runs
+from tests.world import World
+from workflows.pursuit import Bound, End
+
+LONG = 8
+
+
+def _reading(asked: Asked) -> Turn | str:
+    return "I read enough." if asked.turn == LONG else Turn(calls=(call(ORDER, order_id="ORD-2001"),))
+
+
+async def _runs(world: World, handle: Handle) -> list[WorkflowHistory]:
+    """The histories of all runs of a mission, the first one first."""
+    found = [each async for each in world.client.list_workflows(f"WorkflowId = '{handle.id}'")]
+    found.sort(key=lambda each: each.start_time)
+    return [await world.client.get_workflow_handle(each.id, run_id=each.run_id).fetch_history() for each in found]
+
+
+async def test_dialogue_goes_on_over_runs(world: World, model: ScriptedModel) -> None:
+    """The model sees all that was said; what was spent counts on; each run stays short."""
+    async with short_runs(world) as queue:
+        handle, goal = await pursued(world, model, _reading, queue=queue)
+        verdict = await handle.result()
+        runs = await _runs(world, handle)
+    last = model.of(goal)[-1].messages
+    assert (verdict.verdict, verdict.answer, verdict.spent.steps) == (End.ANSWERED, "I read enough.", LONG + 1)
+    assert [message["role"] for message in last] == ["system", "user", "user", *["assistant", "tool"] * LONG]
+    assert len(runs) > 2
+    assert max(len(run.events) for run in runs) < 60
+
+
+async def test_budget_counts_over_runs(world: World, model: ScriptedModel) -> None:
+    """A new run is no new budget."""
+    async with short_runs(world) as queue:
+        handle, _ = await pursued(world, model, _reading, queue=queue, budget={"steps": LONG - 1})
+        verdict = await handle.result()
+    assert (verdict.spent_up, verdict.spent.steps) == (Bound.STEPS, LONG - 1)
+
+
+async def test_deeds_of_earlier_runs_are_in_the_verdict(world: World, model: ScriptedModel) -> None:
+    """And a proposal is settled in the run that made it, however long that grew."""
+    reads = Turn(calls=(call(CASE, case_id="CASE-1001"),))
+    script: list[Turn | str] = [Turn(calls=(refund(),)), *[reads] * LONG, "Nothing was refunded."]
+    async with short_runs(world) as queue:
+        handle, _ = await pursued(world, model, script, queue=queue)
+        await world.decide(handle, "sam", Verdict.DENY)
+        verdict = await handle.result()
+        runs = await _runs(world, handle)
+    assert [deed.kind for deed in verdict.deeds] == ["denied"]
+    assert (verdict.spent.commits, len(runs) > 1) == (1, True)
+
+
+async def test_every_run_replays(world: World, model: ScriptedModel) -> None:
+    """A run that was continued and one that continues."""
+    async with short_runs(world) as queue:
+        handle, _ = await pursued(world, model, _reading, queue=queue)
+        await handle.result()
+        runs = await _runs(world, handle)
+    replayer = Replayer(workflows=[Short], data_converter=world.client.data_converter)
+    replayed = [await replayer.replay_workflow(run) for run in runs]
+    assert [each.replay_failure for each in replayed] == [None] * len(runs)
+
+
+async def test_steps_of_a_mission_that_somebody_wrote_count_on(world: World) -> None:
+    """The same step with the same arguments would be the same action again, and be dropped as a repeat."""
+    async with short_runs(world) as queue:
+        given = Count(case_id="CASE-1001").model_dump(mode="json")
+        handle = await world.start("CASE-1001", workflow="counting", given=given, queue=queue, result=Counted)
+        counted = await handle.result()
+    assert counted == Counted(step=3)
+    assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+    assert Counting.MOST_EVENTS > 0

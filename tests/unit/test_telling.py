@@ -1,0 +1,133 @@
+"""What a model is told of its calls, and what a pursuit counts. Source: workflows/telling.py, workflows/pursuit.py."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import JsonValue
+
+from activities.dialogue import Message, ToolCall, TranscriptRef, chained
+from activities.question import Usage
+from activities.read import ReadResult
+from policies.canonical import Digest, canonical
+from workflows.outcome import Outcome, OutcomeKind
+from workflows.pursuit import MAX_COMMITS, MAX_REFUSED, MAX_STEPS, Bound, Budget, Spent, Underway
+from workflows.telling import MAX_RESULT, MAX_RESULTS, fitting, told, told_outcome, told_read
+
+CALL = ToolCall(id="a", operation="orders.get_case", arguments={})
+DIGEST = Digest("ab" * 32)
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+UNTIDY: dict[str, JsonValue] = {
+    "accents apart": "e\u0301",
+    "surrogate": "\ud800",
+    "control": "\x00\x1b" * 30_000,
+    "quotes": '"\\' * 60_000,
+    "long": "é" * 100_000,
+    "long list": list(range(50_000)),
+    "deep": json.loads("[" * 200 + "]" * 200),
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("name", UNTIDY)
+def test_whatever_a_tool_answers_is_told_as_json_that_can_be_digested(name: str) -> None:
+    """Bounded, with its kind; and what is cut says so."""
+    message = told_read(CALL, ReadResult(operation="x", result=UNTIDY[name]))
+    found = json.loads(message.text)
+    assert len(message.text.encode()) <= MAX_RESULT
+    assert found["kind"] == "read"
+    assert found.get("result") == UNTIDY[name] or "cut" in found["note"]
+    assert (message.answers, len(chained(None, [message]))) == ("a", 64)
+
+
+def test_all_that_one_answer_brought_fits_into_one_request() -> None:
+    """A request that has no digest would be signed by nobody."""
+    results = [told_read(CALL, ReadResult(operation="x", result='"\x00' * 20_000)) for _ in range(32)]
+    found = fitting(results)
+    assert sum(len(message.text.encode()) for message in found) <= MAX_RESULTS
+    assert len(canonical([message.model_dump(mode="json") for message in found])) > 0
+    assert all(json.loads(message.text)["kind"] == "read" for message in found)
+
+
+def test_what_fits_is_told_whole() -> None:
+    """And with the values that are of a data class."""
+    read = ReadResult(operation="x", result={"name": "Ann"}, failed=True, sensitive={"pii": ("Ann",)})
+    messages = (told_read(CALL, read), told(CALL, "not_permitted", "no"))
+    assert fitting(messages) == messages
+    assert json.loads(messages[0].text) == {"kind": "failed", "result": {"name": "Ann"}}
+    assert messages[0].sensitive == {"pii": ("Ann",)}
+
+
+def test_outcome_is_told_with_everything_that_was_changed() -> None:
+    """A model that is told `committed` and no more would claim what it asked for."""
+    outcome = Outcome(
+        kind=OutcomeKind.COMMITTED, proposal=DIGEST, result={"id": 1}, amended={"amount_minor": 1}, reasons=("so",)
+    )
+    assert json.loads(told_outcome(CALL, outcome).text) == {
+        "kind": "committed",
+        "proposal": DIGEST[:12],
+        "reasons": ["so"],
+        "amended": {"amount_minor": 1},
+        "result": {"id": 1},
+    }
+
+
+def _after(*kinds: OutcomeKind) -> Underway:
+    state = Underway(began=NOW)
+    for kind in kinds:
+        state = state.did("x.y", Outcome(kind=kind, proposal=None if kind is OutcomeKind.REFUSED else DIGEST))
+    return state
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_only_what_was_settled_as_done_counts_as_executed(kind: OutcomeKind) -> None:
+    """Sent without effect is counted apart; unknown, not sent and everything else is neither."""
+    state = _after(kind)
+    assert (state.executed, state.failed) == (kind == "committed", kind == "failed")
+    assert (state.refused, state.spent.commits) == (kind == "refused", kind != "refused")
+
+
+def test_flood_of_refused_commits_is_counted_and_not_kept() -> None:
+    """A verdict that grew without end would end the mission with an error of the server."""
+    state = _after(*[OutcomeKind.REFUSED] * 5000, OutcomeKind.COMMITTED)
+    assert (state.refused, len(state.deeds)) == (5000, MAX_REFUSED + 1)
+    assert state.deeds[-1].kind is OutcomeKind.COMMITTED
+
+
+SPENT = {
+    Bound.STEPS: (Budget(steps=3), Spent(steps=3)),
+    Bound.TOKENS: (Budget(tokens=10), Spent(tokens=10)),
+    Bound.COST: (Budget(cost_micros=10), Spent(cost_micros=11)),
+}
+
+
+@pytest.mark.parametrize("bound", SPENT)
+def test_budget_that_is_reached_says_which(bound: Bound) -> None:
+    """And one that is not, nothing."""
+    budget, spent = SPENT[bound]
+    assert Underway(began=NOW, spent=spent).reached(budget, NOW) is bound
+    assert Underway(began=NOW).reached(budget, NOW) is None
+
+
+def test_time_runs_while_people_are_waited_for() -> None:
+    """From the beginning of the first run."""
+    budget = Budget(wall_seconds=60)
+    assert Underway(began=NOW).reached(budget, NOW + timedelta(seconds=59)) is None
+    assert Underway(began=NOW).reached(budget, NOW + timedelta(seconds=60)) is Bound.TIME
+
+
+def test_no_bound_is_the_hard_cap() -> None:
+    """Whatever a budget leaves open."""
+    free = Budget(steps=None, commits=None)
+    assert Underway(began=NOW, spent=Spent(steps=MAX_STEPS)).reached(free, NOW) is Bound.STEPS
+    assert Underway(began=NOW, spent=Spent(commits=MAX_COMMITS)).commits_left(free) == 0
+
+
+def test_usage_that_nobody_can_have_gives_nothing_back() -> None:
+    """The answer of an activity may be anybody's."""
+    ref = TranscriptRef(address=DIGEST, digest=DIGEST, length=1)
+    state = Underway(began=NOW, spent=Spent(tokens=5), said=(Message(speaker="user", text="x"),))
+    after = state.answered(Usage(input_tokens=-100, output_tokens=3, cost_micros=-9), ref)
+    assert (after.spent, after.said) == (Spent(steps=1, tokens=8), ())

@@ -1,0 +1,86 @@
+"""What a model is told of its calls: JSON with a kind, bounded, in a form that can be digested."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from activities.dialogue import Message, Speaker, ToolCall
+from activities.read import ReadResult
+from approvals.proposal import proposal_id
+from workflows.outcome import Outcome
+
+MAX_RESULT = 32 * 1024
+"""Bytes that a model is told of one call."""
+MAX_RESULTS = 96 * 1024
+"""Bytes that it is told of all calls of one answer."""
+MAX_REASON = 1000
+_NOTE = "cut: the answer was longer"
+_ROOM = 256
+"""Bytes for what stands around what was cut."""
+
+
+def told(call: ToolCall, kind: str, *reasons: str) -> Message:
+    """That *call* came to nothing, and why."""
+    return _tool(call, {"kind": kind, "reasons": [reason[:MAX_REASON] for reason in reasons]})
+
+
+def told_read(call: ToolCall, answer: ReadResult) -> Message:
+    """What was read."""
+    content: dict[str, JsonValue] = {"kind": "failed" if answer.failed else "read", "result": answer.result}
+    return _tool(call, content).model_copy(update={"sensitive": answer.sensitive})
+
+
+def told_outcome(call: ToolCall, outcome: Outcome) -> Message:
+    """What became of a commit."""
+    content: dict[str, JsonValue] = {"kind": outcome.kind.value}
+    if outcome.proposal is not None:
+        content["proposal"] = proposal_id(outcome.proposal)
+    if outcome.reasons:
+        content["reasons"] = [reason[:MAX_REASON] for reason in outcome.reasons]
+    if outcome.amended:
+        content["amended"] = outcome.amended
+    if outcome.result is not None:
+        content["result"] = outcome.result
+    return _tool(call, content)
+
+
+def fitting(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """*messages*, cut evenly where they are too much together."""
+    if sum(len(message.text.encode()) for message in messages) <= MAX_RESULTS:
+        return tuple(messages)
+    share = MAX_RESULTS // len(messages)
+    return tuple(message.model_copy(update={"text": _cut(message.text, share)}) for message in messages)
+
+
+def _tool(call: ToolCall, content: dict[str, JsonValue]) -> Message:
+    return Message(speaker=Speaker.TOOL, text=_cut(_json(content), MAX_RESULT), answers=call.id)
+
+
+def _cut(text: str, most: int) -> str:
+    """*text*, which is JSON; where it is longer than *most* bytes, JSON with the beginning of it."""
+    if len(text.encode()) <= most:
+        return text
+    beginning = text.encode()[: max(0, most - _ROOM)].decode("utf-8", "ignore")
+    while True:
+        made = _json({"kind": _kind(text), "note": _NOTE, "beginning": beginning})
+        over = len(made.encode()) - most
+        if over <= 0 or not beginning:
+            return made
+        # Quoting grew it: at most as much goes as is over, and at least something.
+        beginning = beginning[: -max(1, over // 2)]
+
+
+def _kind(text: str) -> JsonValue:
+    found = json.loads(text)
+    return found.get("kind") if isinstance(found, dict) else None
+
+
+def _json(content: dict[str, JsonValue]) -> str:
+    text = json.dumps(content, ensure_ascii=False)
+    # Text in two forms, or in none, is written by its code points: nothing of it is lost or changed.
+    plain = unicodedata.is_normalized("NFC", text) and not any("\ud800" <= char <= "\udfff" for char in text)
+    return text if plain else json.dumps(content)
