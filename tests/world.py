@@ -235,7 +235,7 @@ class World:
                 reads = ReadActivities(self.bundle, ServerStarts(self.client), McpTools(), self.reader, signer)
                 return Worker(self.client, task_queue=queue or READS, activities=[reads.read], **how)
             case "reason":
-                reasoning = ReasonActivities(LiteLLMModels(None), self.signers.get("reason-worker"))
+                reasoning = ReasonActivities(LiteLLMModels(None, self.bundle.models), self.signers.get("reason-worker"))
                 return Worker(self.client, task_queue=queue or REASONING, activities=[reasoning.reason], **how)
             case "commit":
                 return self.commit_worker(queue or COMMITS, **how)
