@@ -38,8 +38,8 @@ def list_text(catalogue: Catalogue) -> str:
             str(operation.effect),
             visible(_scope(operation)),
             visible(_idempotency(operation)),
-            visible(_classes(operation)),
             operation.contract[:12],
+            visible(_classes(operation)),
         )
         for name, _, _, operation in _operations(catalogue)
     ]
