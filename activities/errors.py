@@ -4,6 +4,8 @@ ActivityError                an activity could not do its work
  │    ├── Gone               the Temporal server answered that it has no such run
  │    └── StoreSilent        the payload store does not answer, or is not one
  ├── Lost                    something was sent and no answer came: the outcome is unknown
+ ├── ProviderRefused         a model's provider answers that it will not, whoever asks how often
+ ├── Misshapen               a model answered, and not in the shape asked for
  ├── TokenRefused            the issuer gives no such token: ours or the policy's mistake
  ├── Misanswered             a knowledge system answered with what cannot be cited
  ├── NotPermitted            the caller asked for what it may not have
@@ -21,11 +23,23 @@ ActivityError                an activity could not do its work
 
 from __future__ import annotations
 
+from typing import Self
+
+from pydantic import JsonValue
+
 from audit.errors import NotNow
 
 
 class ActivityError(Exception):
     """Base of what goes wrong outside Temporal and outside policy."""
+
+    details: tuple[JsonValue, ...] = ()
+    """What the workflow is told beside the words; data that decides nothing by itself."""
+
+    def with_details(self, *details: JsonValue) -> Self:
+        """The error with *details*."""
+        self.details = details
+        return self
 
 
 class Unreachable(ActivityError, NotNow):
@@ -58,6 +72,22 @@ class Lost(ActivityError):
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(f"{what} was called and its answer is lost ({reason})")
         self.what = what
+
+
+class ProviderRefused(ActivityError):
+    """*model* will not be asked again: a wrong key, no such model, too long a question, contents that it refuses."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(f"`{model}` refused: {reason}")
+        self.model = model
+
+
+class Misshapen(ActivityError):
+    """*model* answered something else than was asked for."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(f"`{model}` {reason}")
+        self.model = model
 
 
 class TokenRefused(ActivityError):

@@ -17,6 +17,7 @@ from activities.errors import TokenRefused, Unreachable
 from activities.grounds import Grounds, ProposeRequest, grounds
 from activities.lineage import Lineage, traced
 from activities.ports import Here, Ports
+from activities.provenance import Provenance, provenance
 from approvals.batch import trouble as batch_trouble
 from approvals.card import render
 from approvals.evidence import Evidence
@@ -95,10 +96,12 @@ class Proposer:
             return self._refuse(asked, findings)
         lineage = await traced(record, law, self._ports)
         findings += [_together(found.actions, requirement), _meetable(found, requirement, asked), lineage.finding]
+        source = await provenance(found, request.cites, record, lineage.runs, law)
+        findings.append(source.finding)
         findings += await self._open(requirement, asked)
         if not all(finding.holds for finding in findings):
             return self._refuse(asked, findings)
-        return self._proposal(asked, found, (requirement, policies), lineage)
+        return self._proposal(asked, found, (requirement, policies), (lineage, source))
 
     async def _ruled(self, found: Grounds, asked: _Asked) -> tuple[Requirement | None, tuple[str, ...], list[Finding]]:
         """What all actions need together, by which policies, and what was found; no requirement where one may not be asked."""
@@ -140,8 +143,14 @@ class Proposer:
         async with self._ports.tools.open(integration, token) as session:
             return self._bundle.drift(action.operation, await served(session, self._bundle.catalogue, action))
 
-    def _proposal(self, asked: _Asked, found: Grounds, ruled: tuple[Requirement, tuple[str, ...]], lineage: Lineage) -> Signed:
-        record, (action, *more), (requirement, policies) = asked.record, found.actions, ruled
+    def _proposal(
+        self,
+        asked: _Asked,
+        found: Grounds,
+        ruled: tuple[Requirement, tuple[str, ...]],
+        before: tuple[Lineage, Provenance],
+    ) -> Signed:
+        record, (action, *more), (requirement, policies), (lineage, source) = asked.record, found.actions, ruled, before
         draft = Proposal(
             action=action,
             more=tuple(more),
@@ -160,6 +169,8 @@ class Proposer:
             gate=self._signer.kid,
             card=NO_CARD,
             earlier=lineage.earlier,
+            cites=source.cites,
+            origins=source.origins,
         )
         try:
             proposal = draft.model_copy(update={"card": render(draft).digest})

@@ -7,6 +7,8 @@ it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, JsonValue
 from temporalio import activity
 
@@ -27,8 +29,12 @@ from audit.record import MissionRecord
 from policies.action import Action, MissionRef
 from policies.bundle import Bundle
 from policies.catalogue import Effect
+from policies.classes import classed
 from policies.model import Recorded
 from policies.ruling import Finding, Outcome
+
+MAX_CLASSED = 2000
+"""Values of one answer that are of a data class: so many can be remembered, and looked for, with every question."""
 
 
 class ReadRequest(Recorded):
@@ -103,8 +109,13 @@ class ReadActivities:
                 raise NotPermitted(drift.words)
             answer = await called(session, catalogue, action)
         cited = operation.knowledge and not answer.failed
-        found = passages(action.operation, dict(action.arguments), answer.result) if cited else ()
-        return ReadResult(operation=action.operation, result=answer.result, failed=answer.failed, passages=found)
+        return ReadResult(
+            operation=action.operation,
+            result=answer.result,
+            failed=answer.failed,
+            sensitive=_sensitive(action.operation, answer.result, operation.classes),
+            passages=passages(action.operation, dict(action.arguments), answer.result) if cited else (),
+        )
 
     async def _begun(self) -> MissionRecord:
         where = here()
@@ -125,3 +136,13 @@ class ReadActivities:
         if isinstance(action, Finding):
             raise NotPermitted(action.words)
         return action
+
+
+def _sensitive(operation: str, result: JsonValue, classes: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """What the catalogue says of *result*. What could not be masked later is not read."""
+    found = classed(result, classes)
+    count = sum(len(values) for values in found.values())
+    if count > MAX_CLASSED:
+        most = f"at most {MAX_CLASSED} can be masked; ask it for less"
+        raise NotPermitted(f"`{operation}` answers with {count} values of a data class, and {most}")
+    return found

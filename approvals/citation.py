@@ -8,6 +8,9 @@ from approvals.display import escaped
 from policies.canonical import Digest
 from policies.model import Recorded
 
+MAX_CITES = 20
+"""So many passages a finding cites, and a card holds."""
+
 _PARTS = re.compile('(["`@\\\\])')
 """What an id is quoted with, put together with or escaped by: within its parts they stand escaped."""
 

@@ -10,6 +10,7 @@ from approvals.errors import SignatureError
 from approvals.proposal import Proposal, Refusal, proposal_id
 from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, opened
+from audit.departed import departed
 from audit.events import shown
 from audit.freezing import names_freeze
 from audit.known import Known
@@ -169,8 +170,11 @@ def _reasoned(done: Completed) -> Observation:
     asked, answer = _object(done.input), _object(done.result)
     model = str(answer.get("model") or "an unnamed model")
     by = f"{model}: rules, no model was asked" if answer.get("rule_based") is True else f"model {model}"
-    what = f"{asked.get('purpose', 'something')} by {by}{_called(answer.get('calls'))}"
-    return _told(done, ObservationKind.REASONED, what, actor=model)
+    which = f" (fallback {asked['fallback']})" if isinstance(asked.get("fallback"), int) and asked["fallback"] else ""
+    words, digests = departed(answer.get("departure"))
+    what = f"{asked.get('purpose', 'something')} by {by}{which}{_called(answer.get('calls'))}{words}"
+    told = _told(done, ObservationKind.REASONED, what, actor=model)
+    return told.model_copy(update={"digests": {**told.digests, **digests}})
 
 
 def _called(calls: JsonValue) -> str:

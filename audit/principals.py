@@ -8,7 +8,7 @@ from approvals import start
 from approvals.errors import SignatureError
 from audit.continuation import origin_trouble
 from audit.record import MissionRecord, Started
-from policies.action import Principals, scope_of
+from policies.action import Principals, operations_of, scope_of
 from policies.directory import Directory
 from policies.errors import CanonicalError
 
@@ -28,12 +28,12 @@ def principals_of(record: MissionRecord, directory: Directory) -> tuple[Principa
 
 def acting_for(started: Started, directory: Directory) -> tuple[Principals, str | None]:
     """The answer of `principals_of`, from the start of a mission's first run alone."""
-    scope = scope_of(started.input)
+    unknown = Principals(scope=scope_of(started.input), operations=operations_of(started.input) if started.legible else ())
     if started.signed_start is None:
-        return Principals(scope=scope), "the start was not signed"
+        return unknown, "the start was not signed"
     if not started.legible:
         # It would be digested as null, and whoever signed for no input would have signed for any.
-        return Principals(scope=scope), "the mission's input is not one value that can be read"
+        return unknown, "the mission's input is not one value that can be read"
     try:
         expected = start.Start(
             namespace=started.mission.namespace,
@@ -46,8 +46,8 @@ def acting_for(started: Started, directory: Directory) -> tuple[Principals, str 
         )
         owner, on_behalf_of = start.owner(started.signed_start, expected, started.at, directory)
     except (SignatureError, CanonicalError) as error:
-        return Principals(scope=scope), f"the start {error}"
-    return Principals(owner=owner, on_behalf_of=on_behalf_of, scope=scope), None
+        return unknown, f"the start {error}"
+    return unknown.model_copy(update={"owner": owner, "on_behalf_of": on_behalf_of}), None
 
 
 def reset_trouble(record: MissionRecord) -> str | None:

@@ -55,7 +55,7 @@ def load(root: Path) -> Bundle:
         directory=directory,
         rulebook=Rulebook(text, catalogue, directory),
         scenarios=_scenarios(root, catalogue, directory),
-        models=load_routes(root),
+        models=load_routes(root, catalogue),
     )
 
 
@@ -82,15 +82,24 @@ def load_trust(path: Path) -> Directory:
     return _model(path, Directory)
 
 
-def load_routes(root: Path) -> Routes:
+def load_routes(root: Path, catalogue: Catalogue | None = None) -> Routes:
     """
     The model routes alone; none where there is no `models.yaml`.
 
+    Args:
+        catalogue: Lists the data classes; read from the bundle where it is None.
+
     Raises:
-        BundleError: Unreadable or not coherent.
+        BundleError: Unreadable or not coherent, or a class is allowed that the catalogue does not list.
     """
     path = root / "models.yaml"
-    return _model(path, Routes) if path.exists() else Routes()
+    if not path.exists():
+        return Routes()
+    routes = _model(path, Routes)
+    trouble = routes.undeclared((catalogue or _catalogue(root)).classes)
+    if trouble is not None:
+        raise BundleError(f"`{path.name}`", trouble)
+    return routes
 
 
 def load_catalogue(root: Path) -> Catalogue:

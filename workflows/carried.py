@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from approvals.citation import Passage
 from policies.model import Recorded
 from workflows.pursuit import Underway
@@ -16,6 +18,8 @@ class Carried(Recorded):
     """The one that goes on."""
     passages: tuple[Passage, ...] = ()
     """What knowledge was read."""
+    sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """What was read that is of a data class, by class."""
 
 
 class Continued(Recorded):

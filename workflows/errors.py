@@ -1,7 +1,7 @@
 """
 MissionError (ApplicationError)      ends a mission that does not catch it, with a sentence
  ├── ReadFailed                      a tool says that it cannot do what was asked: often a value worth catching
- ├── NoAnswer                        no model gave an answer
+ ├── NoAnswer                        no model of the route gave an answer of use: a value worth catching
  ├── StillOpen                       the mission would go on in another run while something waits for people
  ├── Misunderstood                   an answer is not of the shape the mission expects
  └── Uncited                         a finding rests on what the mission has not read
@@ -29,14 +29,6 @@ class ReadFailed(MissionError):
         self.said = said
 
 
-class NoAnswer(MissionError):
-    """What was asked for *purpose*, and what came instead."""
-
-    def __init__(self, purpose: str, said: str) -> None:
-        super().__init__(f"no model answered `{purpose}`: {said}")
-        self.said = said
-
-
 class StillOpen(MissionError):
     """Whatever waits for people belongs to the run that proposed it."""
 
@@ -56,3 +48,12 @@ class Uncited(MissionError):
         more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
         super().__init__(f"the finding for `{purpose}` cites {named}{more}, which this mission has not read")
         self.ids = ids
+
+
+class NoAnswer(MissionError):
+    """No model answered a question about *purpose*; *said* is why, one for each that was asked."""
+
+    def __init__(self, purpose: str, *said: str) -> None:
+        super().__init__(f"no model answered `{purpose}`: {'; '.join(said) or 'none was asked'}")
+        self.purpose = purpose
+        self.said = said

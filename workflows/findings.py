@@ -12,13 +12,12 @@ from typing import Any, TypeVar
 
 from pydantic import Field, JsonValue
 
-from approvals.citation import Passage
+from approvals.citation import MAX_CITES, Passage
 from policies.model import Recorded
 from workflows.errors import Misunderstood, Uncited
 
 _T = TypeVar("_T")
 
-MAX_CITES = 50
 MAX_REMEMBERED = 1000
 """So many passages a mission can cite: of more, those that it read last."""
 MAX_NAMED = 24 * 1024

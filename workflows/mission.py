@@ -23,17 +23,19 @@ with workflow.unsafe.imports_passed_through():
     from activities.question import ReasonRequest
     from activities.read import ReadActivities, ReadRequest, ReadResult
     from approvals.citation import Passage
+    from policies.classes import annotated
     from workflows.asking import PATIENT, READS, asked
     from workflows.board import Board
     from workflows.carried import Carried, Continued
     from workflows.commitment import Commitment, News
-    from workflows.errors import Misunderstood, ReadFailed, StillOpen
+    from workflows.errors import Misunderstood, NoAnswer, ReadFailed, StillOpen
     from workflows.findings import cited, numbered, remembered, shape
     from workflows.outcome import Outcome
     from workflows.pursuing import Aim, Pursuing
     from workflows.pursuit import PLAIN, Budget, Pursuit, Underway
     from workflows.raw import Run, with_input
     from workflows.reasoning import answered
+    from workflows.remembered import Remembered
 
 _T = TypeVar("_T")
 
@@ -64,12 +66,14 @@ class Mission:
         self._underway: Underway | None = None
         self._passages: dict[str, Passage] = {}
         """By id, what knowledge was read: all that a finding may cite."""
+        self._remembered = Remembered()
 
     def take_up(self, case: object) -> None:
         """Takes up what an earlier run handed on in *case*, before `run` begins."""
         if isinstance(case, Continued) and case.carried is not None:
             self._step, self._underway = case.carried.step, case.carried.pursuit
             self._passages = {passage.id: passage for passage in case.carried.passages}
+            self._remembered.add(case.carried.sensitive)
 
     @workflow.signal(dynamic=True)
     def hear(self, name: str, values: Sequence[RawValue]) -> None:
@@ -87,7 +91,9 @@ class Mission:
         answer = await self.looked(operation, arguments)
         if answer.failed:
             raise ReadFailed(operation, str(answer.result))
-        return _shaped(numbered(answer.result, answer.passages), result, operation)
+        found = _shaped(numbered(answer.result, answer.passages), result, operation)
+        self._remember(found)
+        return found
 
     async def looked(self, operation: str, arguments: dict[str, JsonValue], retry: RetryPolicy = PATIENT) -> ReadResult:
         """
@@ -101,6 +107,7 @@ class Mission:
         """
         request = ReadRequest(operation=operation, arguments=arguments)
         answer = await asked(ReadActivities.read, request, ReadResult, READS, summary=operation, retry=retry)
+        self._remembered.add(answer.sensitive)
         if not answer.failed:
             self._passages = remembered(self._passages, answer.passages, operation)
         return answer
@@ -109,17 +116,28 @@ class Mission:
         """
         Asks a model, with the prompt of *purpose* and *inputs* as data. The answer is untrusted.
 
+        What is of a data class in *inputs* goes along by name, and is masked for a model that may not be told.
+
         Raises:
             Uncited: It is a Finding, and cites what this mission has not read.
-            NoAnswer: No model gave an answer of that shape.
+            NoAnswer: No model of the route gave an answer of that shape.
         """
+        self._remember(*inputs.values())
+        if self._remembered.overfull:
+            raise NoAnswer(purpose, "this mission read more that is of a data class than a question can carry")
+        given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
         request = ReasonRequest(
             purpose=purpose,
-            inputs={name: value.model_dump(mode="json") for name, value in inputs.items()},
+            inputs=given,
             result_schema=shape(result, TypeAdapter(result).json_schema(), self._passages),
+            sensitive=self._remembered.occurring(given),
         )
         answer = await answered(request, purpose)
-        return cited(_shaped(answer.result, result, purpose), self._passages, purpose)
+        try:
+            found = _shaped(answer.result, result, purpose)
+        except Misunderstood as error:
+            raise NoAnswer(purpose, error.message) from error
+        return cited(found, self._passages, purpose)
 
     async def observe(self, name: str, *, passed: bool, detail: str = "") -> bool:
         """Puts a check on the rail, and returns whether it passed."""
@@ -231,8 +249,19 @@ class Mission:
         """
         if self._waiting:
             raise StillOpen
-        carried = Carried(step=self._step, pursuit=pursuit, passages=tuple(self._passages.values()))
+        carried = Carried(
+            step=self._step,
+            pursuit=pursuit,
+            passages=tuple(self._passages.values()),
+            sensitive=self._remembered.sensitive,
+        )
         workflow.continue_as_new(case.model_copy(update={"carried": carried}))
+
+    def _remember(self, *values: object) -> None:
+        """What the fields of models among *values* mark as being of a data class."""
+        for value in values:
+            if isinstance(value, BaseModel):
+                self._remembered.add(annotated(value))
 
     def withdraw(self) -> None:
         """Withdraws whatever waits for people now, and whatever this mission would propose after."""

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import Field
 
     from policies.model import Recorded
-    from workflows.errors import ReadFailed, Uncited
+    from workflows.errors import NoAnswer, ReadFailed, Uncited
     from workflows.findings import Finding, Passages
     from workflows.mission import Mission
     from workflows.outcome import Outcome, OutcomeKind
@@ -61,6 +61,8 @@ class Verdict(StrEnum):
     NOT_DUE = "not_due"
     UNFOUNDED = "unfounded"
     """The model's finding rests on terms that were not read."""
+    NOT_ASSESSED = "not_assessed"
+    """No model gave an assessment of use; nothing was proposed, and the mission can be started anew."""
     NOT_REFUNDED = "not_refunded"
     UNKNOWN = "unknown"
     """It may or may not have been paid: a person must look at the ledger."""
@@ -92,6 +94,8 @@ class RefundMission(Mission):
             finding = await self.reason("refund/assess", RefundFinding, ticket=ticket, order=order, terms=terms)
         except Uncited as refused:
             return RefundVerdict(verdict=Verdict.UNFOUNDED, case_id=case.case_id, reasons=(refused.message,))
+        except NoAnswer as none:
+            return RefundVerdict(verdict=Verdict.NOT_ASSESSED, case_id=case.case_id, reasons=none.said)
         if not await self._due(ticket, order, finding):
             return RefundVerdict(verdict=Verdict.NOT_DUE, case_id=case.case_id, reasons=(finding.reason,))
         outcome = await self.commit(

@@ -47,6 +47,8 @@ async def server() -> AsyncIterator[Client]:
         dev_server_extra_args=[
             "--namespace=killed",
             "--namespace=frozen",
+            "--namespace=faulty",
+            "--namespace=faulty-without-key",
             "--namespace=stored",
             "--namespace=outward",
             "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",

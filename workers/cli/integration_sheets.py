@@ -21,6 +21,7 @@ def list_data(catalogue: Catalogue) -> dict[str, Any]:
     """`sayso integrations list --json`."""
     return {
         "issuer": catalogue.issuer,
+        "classes": list(catalogue.classes),
         "operations": [
             {"operation": name, "url": url, "resource": resource, **_operation_data(operation)}
             for name, url, resource, operation in _operations(catalogue)
@@ -37,11 +38,12 @@ def list_text(catalogue: Catalogue) -> str:
             str(operation.effect),
             visible(_scope(operation)),
             visible(_idempotency(operation)),
+            visible(_classes(operation)),
             operation.contract[:12],
         )
         for name, _, _, operation in _operations(catalogue)
     ]
-    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CONTRACT"), rows)
+    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CLASSES", "CONTRACT"), rows)
 
 
 def check_data(found: Survey) -> dict[str, Any]:
@@ -131,6 +133,10 @@ def _scope(operation: Operation) -> str:
 def _idempotency(operation: Operation) -> str:
     found = operation.idempotency
     return f"{found.meta} for {duration_words(found.window_seconds)}" if found else "none"
+
+
+def _classes(operation: Operation) -> str:
+    return ", ".join(f"{path} is {data_class}" for path, data_class in operation.classes.items()) or "none"
 
 
 def _tool_data(tool: Tool) -> dict[str, Any]:

@@ -87,6 +87,11 @@ def choose(data: Path, choice: Choice) -> Ports:
     return ports
 
 
+def spare(ports: Ports) -> int:
+    """A port that nobody has, for a server that is no lasting part of the stack."""
+    return _picked(ports, ["codec"]).codec
+
+
 def taken(port: int) -> bool:
     """Whether somebody listens on *port*."""
     with socket.socket() as probe:

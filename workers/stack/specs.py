@@ -14,13 +14,13 @@ from pathlib import Path
 
 from approvals import attributes
 from policies.load import load_routes
-from workers.errors import CannotReach
+from workers.errors import CannotReach, WrongUse
 from workers.profile import Encryption
 from workers.ring_files import OFF, SWITCH, VARIABLE
 from workers.settings import Role
 from workers.stack.health import answers, polls, serves
 from workers.stack.layout import EXPORT, NAMESPACE, SERVICES, Layout
-from workers.stack.model_environment import for_models
+from workers.stack.model_environment import MODEL, for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
 from workers.stack.telemetry_environment import for_telemetry
@@ -77,6 +77,7 @@ def specs(
     Raises:
         CannotReach: The Temporal server is not installed.
         BundleError: The bundle's model routes cannot be read.
+        WrongUse: They close the perimeter, and the environment names a model outside.
     """
     common = inherited(environment)
     made = [
@@ -184,8 +185,11 @@ def _worker(
     if role is Role.COMMIT:
         own |= {"SAYSO_GATE_KEY_FILE": str(layout.gate_key), "SAYSO_STATE": str(layout.state)}
     if role is Role.REASON:
-        routed = bool(load_routes(layout.policies).routes)
-        own |= {"SAYSO_POLICIES": str(layout.policies)} | for_models(environment, routed=routed)
+        routes = load_routes(layout.policies)
+        trouble = routes.refuses(environment.get(MODEL, ""))
+        if environment.get(MODEL) and trouble is not None:
+            raise WrongUse(trouble)
+        own |= {"SAYSO_POLICIES": str(layout.policies)} | for_models(environment, routed=bool(routes.routes))
     command = _python("workers.cli.main", "worker", "--role", role)
     return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, KINDS[role]))
 
