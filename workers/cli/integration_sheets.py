@@ -43,7 +43,7 @@ def list_text(catalogue: Catalogue) -> str:
         )
         for name, _, _, operation in _operations(catalogue)
     ]
-    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CLASSES", "CONTRACT"), rows)
+    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CONTRACT", "CLASSES"), rows)
 
 
 def check_data(found: Survey) -> dict[str, Any]:
