@@ -1,8 +1,8 @@
 """
 Scenes for the fault harness: a kind of mission, the activities it calls, and what its people do.
 
-A scene knows how its mission ends when all goes well, and by which verdicts it may end when a step fails for good. Each play
-is about an order of its own, so that the ledger tells what was paid for it, with or without an idempotency key.
+A scene knows how its mission ends when all goes well, and how it may end when a step fails for good. Each play is about an
+order of its own, so that the ledger tells what was paid for it, with or without an idempotency key.
 """
 
 from __future__ import annotations
@@ -18,12 +18,22 @@ from temporalio.exceptions import FailureError
 
 from audit.proposals import signed_proposals
 from examples.refund import database
+from tests.e2e.autonomous import CASE, ORDER, TERMS, pursued, refund
 from tests.e2e.faulty import Fault, Faults, Point, Twice
+from tests.e2e.model_server import ScriptedModel, Turn, call
 from tests.world import World
 
 Handle = WorkflowHandle[Any, Any]
 LOOK_SECONDS = 0.25
 """So often people look whether something waits for them: many of them look at once."""
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What a play is about."""
+
+    case_id: str
+    order_id: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,8 @@ class Ended:
     """None where the mission failed."""
     trouble: str
     """The verdict's reasons, or what the mission failed with."""
+    claimed: int
+    """Refunds that the verdict claims."""
     rows: int
     """Refunds in the ledger for its order."""
     uses: int
@@ -49,42 +61,48 @@ class Scene:
     name: str
     points: tuple[Point, ...]
     """Every activity that it calls when nothing fails."""
-    start: Callable[[World, str], Awaitable[Handle]]
-    """Starts a mission about the case."""
+    start: Callable[[World, ScriptedModel, Matter], Awaitable[Handle]]
+    """Starts a mission about the matter."""
     attend: Callable[[World, Handle, list[str]], Coroutine[Any, Any, None]]
     """What people do, until cancelled; each decision is put into the list."""
     whole: str
     """The verdict when all goes well."""
     clear: frozenset[str]
     """Verdicts that may come of a step that failed for good."""
+    claims: Callable[[dict[str, Any]], int]
+    """How many refunds a result says were made."""
+    survives: frozenset[str] = frozenset()
+    """Activities without which the mission gets there all the same."""
 
-    async def play(self, world: World, faults: Faults, fault: Fault, number: int) -> Ended:
+    async def play(self, world: World, model: ScriptedModel, faults: Faults, fault: Fault, number: int) -> Ended:
         """From the customer's case to the mission's end."""
-        case_id, order_id = open_case(world, number)
-        handle, decided = await self.start(world, case_id), list[str]()
+        matter = open_case(world, number)
+        handle, decided = await self.start(world, model, matter), list[str]()
         faults.plan(handle.id, fault)
         people = asyncio.create_task(self.attend(world, handle, decided))
         try:
             async with asyncio.timeout(90):
-                verdict, trouble = await _end(handle)
+                result, trouble = await _end(world, handle)
         finally:
             people.cancel()
             with suppress(asyncio.CancelledError):
                 await people
         if isinstance(fault, Twice):
             await fault.over()
-        return Ended(verdict, trouble, len(world.ledger(order_id)), await _uses(world, handle), len(decided))
+        rows, uses = len(world.ledger(matter.order_id)), await _uses(world, handle)
+        return Ended(result.get("verdict"), trouble, self.claims(result), rows, uses, len(decided))
 
 
-async def _end(handle: Handle) -> tuple[str | None, str]:
+async def _end(world: World, handle: Handle) -> tuple[dict[str, Any], str]:
     try:
-        result = await handle.result()
+        # Untyped: whatever kind of mission it is.
+        result: dict[str, Any] = await world.client.get_workflow_handle(handle.id).result()
     except WorkflowFailureError as error:
         cause: BaseException = error
         while isinstance(cause, WorkflowFailureError | FailureError) and cause.cause is not None:
             cause = cause.cause
-        return None, str(cause)
-    return str(result["verdict"]), "; ".join(result.get("reasons") or ())
+        return {}, str(cause)
+    return result, "; ".join(result.get("reasons") or ())
 
 
 async def _uses(world: World, handle: Handle) -> int:
@@ -94,15 +112,15 @@ async def _uses(world: World, handle: Handle) -> int:
     return sum(use is not None for use in found)
 
 
-def open_case(world: World, number: int) -> tuple[str, str]:
-    """A customer's case about an order of its own, put into the order system; ids of case and order."""
+def open_case(world: World, number: int) -> Matter:
+    """A customer's case about an order of its own, put into the order system."""
     case_id, order_id, customer = f"CASE-{number}", f"ORD-{number}", f"CUST-{number}"
     text = "The kettle stopped working. I would like a refund of 42.00 EUR."
     order = (order_id, customer, "kettle", 4200, "EUR", "2026-11-08", 12, 0)
     with database.connection(world.enterprise.data / "orders.db") as opened, database.transaction(opened):
         opened.execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", order)
         opened.execute("INSERT INTO cases VALUES (?, ?, ?, ?, ?)", (case_id, order_id, customer, text, "2026-11-20"))
-    return case_id, order_id
+    return Matter(case_id, order_id)
 
 
 async def sam_approves(world: World, handle: Handle, decided: list[str]) -> None:
@@ -116,21 +134,41 @@ async def sam_approves(world: World, handle: Handle, decided: list[str]) -> None
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _start_refund(world: World, case_id: str) -> Handle:
-    return await world.start(case_id, result=dict)
+async def _start_refund(world: World, model: ScriptedModel, matter: Matter) -> Handle:
+    return await world.start(matter.case_id)
+
+
+async def _start_autonomous(world: World, model: ScriptedModel, matter: Matter) -> Handle:
+    script = (
+        Turn("Case and terms.", (call(CASE, case_id=matter.case_id), call(TERMS, query="window", collection="refunds"))),
+        Turn("The order.", (call(ORDER, order_id=matter.order_id),)),
+        Turn("It broke, within the window.", (refund(order=matter.order_id),)),
+        Turn("I am done."),
+    )
+    handle, _ = await pursued(world, model, script, case_id=matter.case_id)
+    return handle
+
+
+def _points(**counts: int) -> tuple[Point, ...]:
+    return tuple(Point(activity, nth) for activity, count in counts.items() for nth in range(1, count + 1))
 
 
 REFUND = Scene(
     name="refund",
-    points=(
-        *(Point("read", nth) for nth in (1, 2, 3)),
-        Point("reason"),
-        *(Point("observe", nth) for nth in (1, 2, 3, 4)),
-        Point("propose"),
-        Point("settle"),
-    ),
+    points=_points(read=3, reason=1, observe=4, propose=1, settle=1),
     start=_start_refund,
     attend=sam_approves,
     whole="refunded",
     clear=frozenset({"not_found", "not_due", "not_refunded", "unknown"}),
+    claims=lambda result: 1 if result.get("verdict") == "refunded" else 0,
+)
+AUTONOMOUS = Scene(
+    name="autonomous",
+    points=_points(reason=4, read=3, propose=1, settle=1),
+    start=_start_autonomous,
+    attend=sam_approves,
+    whole="answered",
+    clear=frozenset({"answered", "no_answer"}),
+    claims=lambda result: int(result.get("executed", 0)),
+    survives=frozenset({"read"}),
 )

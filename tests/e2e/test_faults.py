@@ -16,17 +16,16 @@ from temporalio.worker import Worker
 from activities.observe import observe
 from tests.e2e.faulty import Failing, Fault, Faults, Moment, Order, Point, Twice
 from tests.e2e.insider import forget_uses
-from tests.e2e.scenes import REFUND, Ended, Scene
+from tests.e2e.model_server import ScriptedModel
+from tests.e2e.scenes import AUTONOMOUS, REFUND, Ended, Scene
 from tests.examples.enterprise import Enterprise
 from tests.world import World, make_world, without_idempotency
 from workflows.asking import COMMITS
-from workflows.missions import QUEUE
-from workflows.refund import RefundMission
+from workflows.missions import MISSIONS, QUEUE
 
 pytestmark = pytest.mark.slow
 
-SCENES = (REFUND,)
-MISSIONS = (RefundMission,)
+SCENES = (REFUND, AUTONOMOUS)
 KEY, NO_KEY = "faulty", "faulty-without-key"
 """Namespaces: payments that know an idempotency key, and such that know none. There a second call is a second refund."""
 
@@ -51,6 +50,7 @@ class Stage:
     """A world whose workers have faults in them, and how each play on it ended."""
 
     world: World
+    model: ScriptedModel
     faults: Faults
     first_number: int
     """Of the cases that are played about."""
@@ -63,7 +63,7 @@ class Stage:
         self.played += 1
         number = self.first_number + self.played
         async with self.room:
-            ended = await scene.play(self.world, self.faults, fault, number)
+            ended = await scene.play(self.world, self.model, self.faults, fault, number)
         self.ended[scene.name, str(fault)] = fault, ended
         return ended
 
@@ -75,13 +75,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def _staged(server: Client, enterprise: Enterprise, root: Path, namespace: str, number: int) -> AsyncIterator[Stage]:
+async def _staged(
+    server: Client, enterprise: Enterprise, model: ScriptedModel, root: Path, namespace: str, number: int
+) -> AsyncIterator[Stage]:
     target = server.service_client.config.target_host
     client = await Client.connect(target, namespace=namespace, data_converter=server.data_converter)
-    world, faults = make_world(client, enterprise, root), Faults()
+    world, faults = make_world(client, enterprise, root, model.url), Faults()
     bundle = without_idempotency(world.bundle) if namespace == NO_KEY else None
     # Cached: kills and evictions are other tests' matter, and so many missions replayed at every task would take minutes.
-    content: dict[str, Any] = {"workflows": MISSIONS, "activities": [observe]}
+    missions = [offer.workflow for offer in MISSIONS.values()]
+    content: dict[str, Any] = {"workflows": missions, "activities": [observe]}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(world.committer.close)
         stack.push_async_callback(world.reader.close)
@@ -92,12 +95,12 @@ async def _staged(server: Client, enterprise: Enterprise, root: Path, namespace:
             world.commit_worker(COMMITS, bundle=bundle, interceptors=[faults]),
         ):
             await stack.enter_async_context(worker)
-        yield Stage(world, faults, number, asyncio.Semaphore(AT_A_TIME))
+        yield Stage(world, model, faults, number, asyncio.Semaphore(AT_A_TIME))
 
 
 @pytest.fixture(scope="session")
 async def stages(
-    server: Client, enterprise: Enterprise, world: World, tmp_path_factory: pytest.TempPathFactory
+    server: Client, enterprise: Enterprise, model: ScriptedModel, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[dict[str, Stage]]:
     """
     All plays of all scenes: many at once, so that each pause between two tries is waited for once. For the whole session: the
@@ -107,7 +110,7 @@ async def stages(
         made = {}
         for number, name in enumerate((KEY, NO_KEY), start=1):
             root = tmp_path_factory.mktemp(name)
-            made[name] = await stack.enter_async_context(_staged(server, enterprise, root, name, 50_000 * number))
+            made[name] = await stack.enter_async_context(_staged(server, enterprise, model, root, name, 50_000 * number))
         twice = [made[name].play(scene, Twice(order)) for name, scene, order in TWICE]
         failing = [
             made[name].play(scene, Failing(point, moment, final))
@@ -124,7 +127,7 @@ async def test_every_activity_run_twice_acts_once(stages: dict[str, Stage], stag
     """docs/threats.md H8: both bodies ran, on real systems; one proposal was used, once."""
     twice, ended = stages[stage].ended[scene.name, str(Twice(order))]
     assert isinstance(twice, Twice) and set(twice.runs) == set(scene.points) and min(twice.runs.values()) >= 2
-    assert (ended.verdict, ended.rows, ended.uses, ended.decisions) == (scene.whole, 1, 1, 1), ended
+    assert (ended.verdict, ended.claimed, ended.rows, ended.uses, ended.decisions) == (scene.whole, 1, 1, 1, 1), ended
 
 
 @pytest.mark.promise("H9")
@@ -134,7 +137,7 @@ async def test_activity_that_fails_once_costs_nothing(
 ) -> None:
     """docs/threats.md H9: the same verdict, one payment, and people decide no second time."""
     ended = stages[stage].failed(scene, point, moment, final=False)
-    assert (ended.verdict, ended.rows, ended.uses, ended.decisions) == (scene.whole, 1, 1, 1), ended
+    assert (ended.verdict, ended.claimed, ended.rows, ended.uses, ended.decisions) == (scene.whole, 1, 1, 1, 1), ended
 
 
 @pytest.mark.promise("H9")
@@ -142,11 +145,13 @@ async def test_activity_that_fails_once_costs_nothing(
 async def test_activity_that_fails_for_good_ends_clearly(
     stages: dict[str, Stage], stage: str, scene: Scene, point: Point, moment: Moment
 ) -> None:
-    """docs/threats.md H9: a verdict that claims nothing, or a failure that says why; no approval is used up in vain."""
+    """docs/threats.md H9: nothing is claimed that was not done; no approval is used up in vain; a failure says why."""
     ended = stages[stage].failed(scene, point, moment, final=True)
-    sent = 1 if (point.activity, moment) == ("settle", Moment.AFTER) else 0
-    assert ended.trouble and (ended.verdict is None or ended.verdict in scene.clear), ended
-    assert (ended.rows, ended.uses) == (sent, sent), ended
+    survived = point.activity in scene.survives
+    sent = 1 if survived or (point.activity, moment) == ("settle", Moment.AFTER) else 0
+    assert (ended.rows, ended.uses, ended.claimed) == (sent, sent, 1 if survived else 0), ended
+    assert ended.verdict in scene.clear or (ended.verdict is None and ended.trouble), ended
+    assert ended.verdict == scene.whole or ended.trouble, ended
 
 
 @pytest.mark.control("H8")
