@@ -65,6 +65,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.rail
 	@$(BIN)/python -m benchmarks.encryption
+	@$(BIN)/python -m benchmarks.autonomous
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 pyproject.toml -o requirements/sayso.lock
