@@ -87,6 +87,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.rail
 	@$(BIN)/python -m benchmarks.encryption
 	@$(BIN)/python -m benchmarks.payload_store
+	@$(BIN)/python -m benchmarks.autonomous
 
 lock:
 	$(LOCK) pyproject.toml -o requirements/sayso.lock
