@@ -86,6 +86,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.rail
 	@$(BIN)/python -m benchmarks.encryption
+	@$(BIN)/python -m benchmarks.payload_store
 
 lock:
 	$(LOCK) pyproject.toml -o requirements/sayso.lock

@@ -26,6 +26,8 @@ MARK = "sayso/payload-store"
 MARK_CONTENT = b"This place holds the large payloads of Sayso, version 1. Keep it with them: nothing is read without it.\n"
 NOBODYS = "f" * 64
 """An address that nothing has: who is not told so plainly that nothing is there would take every absence for trouble."""
+MAX_KEPT = 32 * 1024 * 1024
+"""Bytes that a process remembers: the gate reads the same history again and again, and an object store takes its time."""
 _ADDRESS = re.compile(r"[0-9a-f]{64}")
 _Given = TypeVar("_Given")
 _Kept = TypeVar("_Kept")
@@ -34,8 +36,14 @@ _Kept = TypeVar("_Kept")
 class PlacedPayloads:
     """A payload store in a place."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, most_kept: int = MAX_KEPT) -> None:
+        """
+        Args:
+            most_kept: So many bytes of what was fetched last are remembered. What an address names never changes.
+        """
         self._place = place
+        self._most_kept = most_kept
+        self._kept: dict[str, bytes] = {}
 
     @property
     def where(self) -> str:
@@ -60,7 +68,13 @@ class PlacedPayloads:
         """
         if not _ADDRESS.fullmatch(address):
             return None
-        return await asyncio.to_thread(self._told, self._get, address)
+        kept = self._kept.get(address)
+        if kept is not None:
+            return kept
+        content = await asyncio.to_thread(self._told, self._get, address)
+        if content is not None:
+            self._keep(address, content)
+        return content
 
     def check(self) -> None:
         """Raises StoreSilent: this is no payload store, or it does not say plainly that something is not there."""
@@ -69,6 +83,14 @@ class PlacedPayloads:
     def make(self) -> None:
         """Makes the place a payload store, which it may be already. Raises StoreSilent."""
         self._told(self._made, MARK_CONTENT)
+
+    def _keep(self, address: str, content: bytes) -> None:
+        if len(content) * 4 > self._most_kept:
+            return
+        self._kept[address] = content
+        while sum(map(len, self._kept.values())) > self._most_kept:
+            # The oldest; whoever still asks for it has it fetched again.
+            del self._kept[next(iter(self._kept))]
 
     def _put(self, content: bytes) -> Digest:
         address = address_of(content)

@@ -143,7 +143,6 @@ def _sensitive(operation: str, result: JsonValue, classes: Mapping[str, str]) ->
     found = classed(result, classes)
     count = sum(len(values) for values in found.values())
     if count > MAX_CLASSED:
-        raise NotPermitted(
-            f"`{operation}` answers with {count} values of a data class, and at most {MAX_CLASSED} can be masked: ask for less"
-        )
+        most = f"at most {MAX_CLASSED} can be masked; ask it for less"
+        raise NotPermitted(f"`{operation}` answers with {count} values of a data class, and {most}")
     return found

@@ -107,7 +107,7 @@ class Masks:
         clear, literal = self._clear.get(inner, ("", False))
         if literal and not after:
             return clear
-        within = nesting < MAX_NESTING and nested(inner)
+        within = nesting < MAX_NESTING and nested(inner) and read(inner) is not None
         said = self.unmasked_json(inner, nesting + 1) if within else self.unmasked(inner)
         return match[0] if said == inner else written(said) + after
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import PayloadCodec
+from temporalio.converter import PayloadCodec, SerializationContext, WithSerializationContext
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import StoreSilent
@@ -65,13 +66,30 @@ NO_STORE = Storing()
 """For who keeps no large payloads and reads none."""
 
 
-class StoringCodec(PayloadCodec):
+@dataclass
+class _Room:
+    """Bytes that references may still bring."""
+
+    left: int = MAX_AT_ONCE
+
+
+class StoringCodec(PayloadCodec, WithSerializationContext):
     """Another codec, or none, with what is large in a store."""
 
     def __init__(self, inner: PayloadCodec | None, store: PayloadStore | None, threshold: int = THRESHOLD) -> None:
         self._inner = inner
         self._store = store
         self._threshold = threshold
+        self._room: _Room | None = None
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """
+        The codec of one task, or of one activation of a workflow: to all that comes there, references bring MAX_AT_ONCE.
+        Signals share it with nothing but the workflow's start, which comes first, and no workflow looks into a signal.
+        """
+        made = copy(self)
+        made._room = _Room()
+        return made
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """As the inner codec; what is large then is a reference. Raises Unreachable, PayloadTooLarge."""
@@ -80,8 +98,8 @@ class StoringCodec(PayloadCodec):
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Each fetched and opened by the inner codec, or sealed; nothing is fetched twice. Raises Unreachable."""
-        contents = await self._contents(payloads)
-        given = [_fetched(payload, contents) for payload in payloads]
+        room, contents = self._room or _Room(), dict[str, bytes]()
+        given = [await self._fetched(payload, contents, room) for payload in payloads]
         opened = await self._inner.decode(given) if self._inner else given
         # One that was inside an encrypted one is not followed: what is stored is never inside anything.
         return [seal(payload) if payload.metadata.get("encoding") == STORED else payload for payload in opened]
@@ -99,27 +117,17 @@ class StoringCodec(PayloadCodec):
         await self._store.put(content_of(payload))
         return reference_to(payload)
 
-    async def _contents(self, payloads: Sequence[Payload]) -> Mapping[str, bytes]:
-        """What lies at the addresses that are named, by address; of many payloads as much as there is room for."""
-        found = dict[str, bytes]()
-        if self._store is None:
-            return found
-        room = MAX_AT_ONCE
-        for payload in payloads:
-            address = named_by(payload)
-            if address is None or room <= 0:
-                continue
-            content = found.get(address) or await self._store.get(address)
-            if content is not None:
-                found[address] = content
-                room -= len(content)
-        return found
-
-
-def _fetched(payload: Payload, contents: Mapping[str, bytes]) -> Payload:
-    if payload.metadata.get("encoding") != STORED:
-        return payload
-    return unstored(payload, contents) or seal(payload)
+    async def _fetched(self, payload: Payload, contents: dict[str, bytes], room: _Room) -> Payload:
+        if payload.metadata.get("encoding") != STORED:
+            return payload
+        address = named_by(payload)
+        if self._store is None or address is None or room.left <= 0:
+            return seal(payload)
+        if address not in contents:
+            content = await self._store.get(address)
+            contents |= {address: content} if content is not None else {}
+        room.left -= len(contents.get(address, b""))
+        return unstored(payload, contents) or seal(payload)
 
 
 def store_named(environment: Mapping[str, str]) -> str | None:

@@ -79,11 +79,16 @@ def _answered_for(name: Digest, proposal: Proposal, event: int, material: Materi
         yield fails("runs", f"{what} without run `{run_id}`, which came before", event)
 
 
+def run_head(run: MissionRecord) -> RunHead:
+    """The whole trail of *run*. Raises AuditError."""
+    return RunHead(mission_id=run.mission_id, run_id=run.run_id, head=Evidence(through=run.head, digest=run.chain[-1]))
+
+
 def _same(head: RunHead, run: MissionRecord, what: str, event: int) -> Iterator[Found]:
     try:
-        found = Evidence(through=run.head, digest=run.chain[-1])
+        found = run_head(run)
     except AuditError as error:
         yield missing("runs", f"of run `{run.run_id}`, {error}")
         return
-    if head.head != found:
+    if head.head != found.head:
         yield fails("runs", f"{what} after another run `{run.run_id}` than the one here", event)

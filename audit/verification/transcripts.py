@@ -65,10 +65,10 @@ def _left(done: Completed) -> set[Told]:
     if done.activity != "reason" or not _named(done):
         return set()
     try:
-        answered = _Answered.model_validate(done.result)
+        left = TranscriptRef.model_validate(done.result["transcript"] if isinstance(done.result, dict) else None)
     except ValidationError:
         return set()
-    return {(answered.transcript.digest, answered.transcript.length)} if answered.transcript is not None else set()
+    return {(left.digest, left.length)}
 
 
 def _trouble(done: Completed, material: Material, known: set[Told]) -> Found | None:

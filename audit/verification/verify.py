@@ -22,7 +22,7 @@ from audit.verification.history import check_chain, check_contents, check_run, c
 from audit.verification.material import NOBODY, Material, Open, opened_record, opened_runs, opened_uses
 from audit.verification.payloads import check_payloads
 from audit.verification.result import Found, Verification, fails, missing, verdict_of
-from audit.verification.runs import check_runs
+from audit.verification.runs import check_runs, run_head
 from audit.verification.transcripts import check_transcripts
 from audit.verification.uses import check_ends, check_receipts, check_uses
 from policies.bundle import Bundle, bundle_digest
@@ -106,7 +106,7 @@ class Verifier:
             return Examined(_ended(listed, [*findings, missing("chain", words)]), None)
         for name, check in CHECKS.items():
             findings += _checked(name, check, material)
-        return Examined(_ended(listed, findings), material)
+        return Examined(_placed(_ended(listed, findings), material), material)
 
     async def _material(self, listed: Manifest, members: Mapping[str, bytes], trust: Directory) -> Material:
         contents = contents_of(members)
@@ -148,6 +148,16 @@ class Verifier:
             except PolicyError as error:
                 found[name] = f"policy bundle `{name[:12]}` does not load here: {error}"
         return found
+
+
+def _placed(verification: Verification, material: Material) -> Verification:
+    """*verification* with the place of its run in the mission."""
+    try:
+        heads = tuple(run_head(run) for run in material.course.before)
+    except UNTOLD:
+        heads = ()
+    told = {"head": material.manifest.head, "earlier": heads, "went_on_as": material.record.went_on_as}
+    return verification.model_copy(update=told)
 
 
 def _checked(name: str, check: Check, material: Material) -> list[Found]:

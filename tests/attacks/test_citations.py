@@ -11,7 +11,7 @@ from approvals.card import as_markdown, as_text, render
 from approvals.citation import MAX_CITES, Citation, Passage
 from approvals.decision import Verdict
 from approvals.proposal import Proposal
-from audit import passages
+from audit import citations as citing
 from audit.citations import MAX_TEXT, citations
 from policies.canonical import Digest, digest
 from tests.attacks.test_testimony import answered
@@ -94,7 +94,7 @@ async def test_passage_that_was_not_read_cannot_be_cited(bench: Bench) -> None:
 async def test_claimed_passage_is_cited_where_nobody_asks_who_read_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """One defence: whose read it was."""
     searched(bench, TERMS, signer=None)
-    monkeypatch.setattr(passages, "witness_of", lambda done, record, directory: "anybody")
+    monkeypatch.setattr(citing, "witness_of", lambda done, record, directory: "anybody")
     assert [each.passage.id for each in (await proposed(bench, ID)).cites] == [ID]
 
 
@@ -103,8 +103,8 @@ async def test_passage_that_was_not_read_is_cited_where_it_is_not_looked_for(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One defence: that each id is found."""
-    monkeypatch.setattr(passages, "_trouble", lambda name, ids, found: None)
-    monkeypatch.setattr(passages, "_read", lambda ids, *rest: {name: [_invented(name)] for name in ids})
+    monkeypatch.setattr(citing, "_trouble", lambda name, ids, found: None)
+    monkeypatch.setattr(citing, "_read", lambda ids, *rest: {name: [_invented(name)] for name in ids})
     assert [each.passage.id for each in (await proposed(bench, ID)).cites] == [ID]
 
 

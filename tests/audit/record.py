@@ -141,7 +141,7 @@ async def main(names: list[str]) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(3)))
+        resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(4)))
         write_clients(root / "shop", resources)
         shop = Enterprise(root / "shop", f"http://127.0.0.1:{free_port()}", resources)
         with running_enterprise(root / "data") as enterprise:

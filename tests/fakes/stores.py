@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from activities.errors import StoreSilent
-from activities.payload_stores import PlacedPayloads, open_store
+from activities.payload_stores import PlacedPayloads
+from activities.places import open_place
 from audit.references import address_of
 from policies.canonical import Digest
 
@@ -38,7 +39,7 @@ class Memory:
 
 
 def made_store(root: Path) -> PlacedPayloads:
-    """A new store in the directory *root*."""
-    store = open_store(str(root))
+    """A new store in the directory *root*, which is asked each time."""
+    store = PlacedPayloads(open_place(str(root)), most_kept=0)
     store.make()
     return store

@@ -12,6 +12,7 @@ import pytest
 
 from activities.errors import StoreSilent
 from activities.payload_stores import MARK, PlacedPayloads, open_store
+from activities.places import open_place
 from audit.references import MAX_STORED, address_of
 from policies.canonical import Digest
 from tests.fakes.stores import made_store
@@ -144,6 +145,21 @@ async def test_store_that_is_back_answers_again(tmp_path: Path) -> None:
         await store.get(ADDRESS)
     root.with_name("elsewhere").rename(root)
     assert await store.get(ADDRESS) == CONTENT
+
+
+async def test_what_was_fetched_is_remembered_within_bounds(tmp_path: Path) -> None:
+    """What an address names never changes."""
+    made_store(tmp_path)
+    store = PlacedPayloads(open_place(str(tmp_path)), most_kept=8 * len(CONTENT))
+    others = [await store.put(CONTENT + b"%d" % number) for number in range(8)]
+    await _put(store, tmp_path)
+    assert await store.get(ADDRESS) == CONTENT
+    _moved(tmp_path / ADDRESS[:3])
+    assert await store.get(ADDRESS) == CONTENT
+    for address in others:
+        if (tmp_path / address[:3]).exists():
+            await store.get(address)
+    assert await store.get(ADDRESS) is None
 
 
 def test_making_a_store_again_leaves_it_as_it_is(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.converter import WorkflowSerializationContext
 
 from activities.errors import StoreSilent
 from audit import payloads as opening
@@ -194,6 +195,18 @@ async def test_one_reference_many_times_is_fetched_once() -> None:
     sent = await storing(store).encode([LARGE])
     assert await storing(store).decode(sent * 100) == [LARGE] * 100
     assert len(store.asked) == 1
+
+
+async def test_references_of_one_activation_bring_so_much_and_no_more() -> None:
+    """Ten thousand signals may name one payload; the next task has room of its own, and so has each activity's answer."""
+    store = Memory()
+    sent = _kept(store, Payload(metadata={"encoding": b"json/plain"}, data=b"x" * (MAX_STORED // 2)))
+    plain = storing(store, plain=True)
+    for _ in range(2):
+        one = plain.with_context(WorkflowSerializationContext(namespace="default", workflow_id="refund-1"))
+        opened = [(await one.decode([sent]))[0].metadata["encoding"] for _ in range(20)]
+        assert opened == sorted(opened) and 7 < opened.count(b"json/plain") < 10
+    assert [payload.metadata["encoding"] for payload in await plain.decode([sent] * 20)].count(b"json/plain") < 10
 
 
 async def test_payloads_decoded_together_fetch_so_much_and_no_more() -> None:

@@ -148,13 +148,14 @@ def verify(
     **about: Any,
 ) -> None:
     """
-    Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE. With `--index`, prove that
-    a place still has every archive that was ever kept there.
+    Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE; and of missions of several
+    runs, whether all their runs are there. With `--index`, prove that a place still has every archive that was ever kept there.
 
     Keys in an archive are hints; only those in your own trust file count. Ends with 0 when all are VERIFIED, with 1 when one
     FAILED, else with 2.
     """
-    from workers.cli.audit_sheets import verification_text
+    from audit.verification.missions import missions
+    from workers.cli.audit_sheets import mission_text, verification_text
     from workers.verifying import Recipe
 
     recipe = Recipe(trust, key_ring, place)
@@ -167,8 +168,13 @@ def verify(
     paths = _files(archives)
     found = _verified(paths, recipe, replay=replay)
     pairs = list(zip(paths, found, strict=True))
-    value = {"archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs]}
-    emit(as_json, value, "\n\n".join(verification_text(path, verification) for path, verification in pairs))
+    together = missions(found)
+    value = {
+        "archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs],
+        "missions": [each.model_dump(mode="json") for each in together],
+    }
+    texts = [*(verification_text(path, verification) for path, verification in pairs), *map(mission_text, together)]
+    emit(as_json, value, "\n\n".join(texts))
     codes = {EXIT_CODES[verification.verdict] for verification in found}
     click.get_current_context().exit(1 if 1 in codes else max(codes))
 

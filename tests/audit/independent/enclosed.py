@@ -59,22 +59,24 @@ def transcripts(archive: Archive) -> Iterator[Trouble]:
     before = [run for _, run in archive.course.before]
     known = {left for run in before for done in run.done if (left := _left(done)) is not None}
     for done in archive.run.done:
-        if not _turn(done):
-            continue
-        try:
-            given, made = _made(done)
-        except (Unreadable, KeyError, TypeError, AttributeError):
-            yield FAILS, "nothing could be said like this", done.id
-            continue
-        if _left(done) != made:
-            yield FAILS, "it is another transcript", done.id
-        elif given is not None and given not in known:
-            unsure = archive.course.result or any(
-                each.sealed and each.type != SIGNAL for run in _all(archive) for each in run.events
-            )
-            yield MISSING if unsure else FAILS, "no answer left the transcript that it goes on from", done.id
-        if (left := _left(done)) is not None:
+        left = _left(done)
+        if _turn(done):
+            yield from _made_well(archive, done, left, known)
+        if left is not None:
             known.add(left)
+
+
+def _made_well(archive: Archive, done: Done, left: tuple[str, int] | None, known: set[tuple[str, int]]) -> Iterator[Trouble]:
+    try:
+        given, made = _made(done)
+    except (Unreadable, KeyError, TypeError, AttributeError):
+        return (yield FAILS, "nothing could be said like this", done.id)
+    if left != made:
+        yield FAILS, "it is another transcript", done.id
+    elif given is not None and given not in known:
+        events = [event for run in _all(archive) for event in run.events if event.type != SIGNAL]
+        unsure = archive.course.result or any(event.sealed for event in events)
+        yield MISSING if unsure else FAILS, "no answer left the transcript that it goes on from", done.id
 
 
 def _all(archive: Archive) -> Iterator[Run]:
