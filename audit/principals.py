@@ -21,7 +21,8 @@ def principals_of(record: MissionRecord, directory: Directory) -> tuple[Principa
     """
     trouble = origin_trouble(record.started, record.origin)
     if trouble is not None:
-        return Principals(), trouble
+        # Nobody knows what it was started for: nothing is within that.
+        return Principals(operations=()), trouble
     signed = record.origin if record.started.continues and record.origin is not None else record.started
     return acting_for(signed, directory)
 

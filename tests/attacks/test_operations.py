@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
@@ -133,3 +135,15 @@ async def test_only_the_exact_name_in_a_list_counts(bench: Bench, name: str) -> 
     with pytest.raises(ApplicationError, match=NOT_ITS_OWN):
         await read(bench, "orders.get_order", ORDER)
     assert bench.tools.calls == []
+
+
+@pytest.mark.promise("P3")
+async def test_run_that_goes_on_from_a_start_in_doubt_may_do_nothing(bench: Bench) -> None:
+    """What bounded its first run cannot be told; a hostile worker leaves the list out of what it hands on."""
+    started_for(bench, ["orders.get_case"])
+    record = bench.mission.record()
+    going_on = replace(record.started, mission=record.started.mission.model_copy(update={"run_id": "run-9"}))
+    doubtful = replace(going_on, continued_run_id="run-1", continues=True, input=CASE)
+    vars(record)["started"] = doubtful
+    found, trouble = principals.principals_of(record, bench.bundle.directory)
+    assert trouble is not None and (found.owner, found.operations) == (None, ())

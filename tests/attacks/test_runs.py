@@ -138,6 +138,17 @@ async def test_later_run_claims_neither_owner_nor_scope(bench: Bench, forged: st
     assert not (await read(bench, "orders.get_case", GIVEN)).failed
 
 
+@pytest.mark.promise("C7")
+async def test_later_run_widens_no_operations(bench: Bench) -> None:
+    """What a mission may ask for at all is in the input of its first run."""
+    narrow: dict[str, JsonValue] = {"case_id": "CASE-1001", "operations": ["orders.get_case"]}
+    bench.started(given=narrow, input=input_digest(narrow))
+    bench.went_on(given={**narrow, "operations": ["payments.issue_refund"]})
+    assert "payments.issue_refund" in await bench.refused()
+    record = await bench.histories.read("refund-1", "run-2")
+    assert principals_of(record, bench.law.directory)[0].operations == ("orders.get_case",)
+
+
 @pytest.mark.control("C7")
 @pytest.mark.control("E15")
 async def test_later_run_chooses_its_owner_and_scope_where_its_own_start_counts(
@@ -182,6 +193,8 @@ async def test_mission_that_goes_on_as_another_type_does_nothing(bench: Bench) -
     """Whoever started it was asked for one type, and may start no other by it."""
     bench.went_on(mission_type="payroll")
     assert "it was started as a `refund` mission, and goes on as a `payroll` mission" in await bench.refused()
+    record = await bench.histories.read("refund-1", "run-2")
+    assert principals_of(record, bench.law.directory)[0] == Principals(operations=())
     with pytest.raises(ApplicationError, match="was started as a `refund` mission"):
         await read(bench, "orders.get_order", {"order_id": "ORD-2001"})
 

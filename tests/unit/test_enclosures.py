@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -13,24 +11,7 @@ from audit.enclosed import Wanted, wanted
 from audit.payloads import MAX_FETCHED_BY_SIGNALS
 from audit.references import MAX_STORED, address_of, content_of, reference_to
 from policies.canonical import Digest
-
-
-@dataclass
-class Store:
-    """A payload store in memory."""
-
-    contents: dict[str, bytes] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    async def put(self, content: bytes) -> Digest:
-        """Keeps it."""
-        self.contents[address_of(content)] = content
-        return address_of(content)
-
-    async def get(self, address: Digest) -> bytes | None:
-        """What lies there."""
-        self.asked.append(address)
-        return self.contents.get(address)
+from tests.fakes.stores import Memory
 
 
 def payload(text: str) -> Payload:
@@ -54,8 +35,8 @@ def signalled(*texts: str) -> HistoryEvent:
     return event
 
 
-async def holding(*texts: str) -> Store:
-    store = Store()
+async def holding(*texts: str) -> Memory:
+    store = Memory()
     for text in texts:
         await store.put(content_of(payload(text)))
     return store
@@ -97,6 +78,6 @@ async def test_strangers_cannot_have_more_fetched_than_a_gate_opens() -> None:
 
 async def test_what_no_reader_would_open_is_not_kept() -> None:
     large = b"x" * (MAX_STORED + 1)
-    store = Store({address_of(large): large})
+    store = Memory({address_of(large): large})
     found = await fetched([Wanted((address_of(large),), MAX_STORED * 4, recorded=True)], store)
     assert (found.found, found.lacking) == ({}, 1)

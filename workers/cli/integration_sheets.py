@@ -38,12 +38,12 @@ def list_text(catalogue: Catalogue) -> str:
             str(operation.effect),
             visible(_scope(operation)),
             visible(_idempotency(operation)),
-            visible(_classes(operation)),
             operation.contract[:12],
+            visible(_classes(operation)),
         )
         for name, _, _, operation in _operations(catalogue)
     ]
-    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CLASSES", "CONTRACT"), rows)
+    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CONTRACT", "CLASSES"), rows)
 
 
 def check_data(found: Survey) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _models(bundle: Bundle) -> Iterator[str]:
         yield f"data classes: {', '.join(bundle.catalogue.classes)}"
     for name, integration in bundle.catalogue.integrations.items():
         for tool, operation in integration.operations.items():
-            yield from (f"classed  {name}.{tool} {visible(path)}: {each}" for path, each in operation.classes.items())
+            yield from (f"classed     {name}.{tool} {visible(path)}: {each}" for path, each in operation.classes.items())
     if bundle.models.perimeter == "closed":
         yield "the perimeter is closed: no model outside is asked"
     for purpose, route in bundle.models.routes.items():
