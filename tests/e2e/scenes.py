@@ -71,8 +71,8 @@ class Scene:
     """Verdicts that may come of a step that failed for good."""
     claims: Callable[[dict[str, Any]], int]
     """How many refunds a result says were made."""
-    survives: frozenset[str] = frozenset()
-    """Activities without which the mission gets there all the same."""
+    survives: frozenset[Point] = frozenset()
+    """Activities without which the refund is made all the same, and the verdict says so."""
 
     async def play(self, world: World, model: ScriptedModel, faults: Faults, fault: Fault, number: int) -> Ended:
         """From the customer's case to the mission's end."""
@@ -159,7 +159,7 @@ REFUND = Scene(
     start=_start_refund,
     attend=sam_approves,
     whole="refunded",
-    clear=frozenset({"not_found", "not_due", "not_refunded", "unknown"}),
+    clear=frozenset({"not_found", "not_assessed", "unknown"}),
     claims=lambda result: 1 if result.get("verdict") == "refunded" else 0,
 )
 AUTONOMOUS = Scene(
@@ -170,5 +170,6 @@ AUTONOMOUS = Scene(
     whole="answered",
     clear=frozenset({"answered", "no_answer"}),
     claims=lambda result: int(result.get("executed", 0)),
-    survives=frozenset({"read"}),
+    # A read that fails is the model's to get over, and the last answer comes after the refund.
+    survives=frozenset((*_points(read=3), Point("reason", 4))),
 )

@@ -147,7 +147,7 @@ async def test_activity_that_fails_for_good_ends_clearly(
 ) -> None:
     """docs/threats.md H9: nothing is claimed that was not done; no approval is used up in vain; a failure says why."""
     ended = stages[stage].failed(scene, point, moment, final=True)
-    survived = point.activity in scene.survives
+    survived = point in scene.survives
     sent = 1 if survived or (point.activity, moment) == ("settle", Moment.AFTER) else 0
     assert (ended.rows, ended.uses, ended.claimed) == (sent, sent, 1 if survived else 0), ended
     assert ended.verdict in scene.clear or (ended.verdict is None and ended.trouble), ended

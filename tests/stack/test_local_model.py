@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 
 from examples.local_model.serve import bound
 from examples.refund.ledger import ledger
+from policies.load import load, shipped
 from tests.examples.enterprise import PLAIN, ROOT
 from tests.stack.commands import NAMES, SAYSO, pids, sayso
 from tests.stack.test_stack import environment_of
@@ -52,16 +54,19 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("text", ["", "# ours\nroutes:\n  '*': {model: a/b, perimeter: outside}\n"])
 def test_bundle_has_the_route_while_the_model_is_there(home: Path, tmp_path: Path, text: str) -> None:
-    """Other routes stay, and afterwards the file is as it was."""
+    """Other routes stay; where there are none, the perimeter is closed. Afterwards the file is as it was."""
     layout = Layout(tmp_path)
-    layout.policies.mkdir()
+    shutil.copytree(shipped(), layout.policies)
     path, model = layout.policies / "models.yaml", LocalModel(home)
     path.write_text(text)
     model.join(layout, 8001)
-    routes = yaml.safe_load(path.read_text())["routes"]
+    written = yaml.safe_load(path.read_text())
+    routes = written["routes"]
+    load(layout.policies)
     model.leave(layout)
     assert routes.pop(PURPOSE) == {"model": MODEL, "endpoint": "http://127.0.0.1:8001/v1", "perimeter": "inside"}
-    assert list(routes) == (["*"] if text else []) and path.read_text() == text
+    assert (list(routes), written.get("perimeter")) == ((["*"], None) if text else ([], "closed"))
+    assert path.read_text() == text
 
 
 def test_stack_that_does_not_come_up_gives_the_bundle_its_routes_back(home: Path, tmp_path: Path) -> None:

@@ -64,7 +64,11 @@ class LocalModel:
         written = yaml.safe_load(text) or {}
         self.url = f"http://{HOST}:{port}/v1"
         route = {"model": MODEL, "endpoint": self.url, "perimeter": "inside"}
-        written["routes"] = {**(written.get("routes") or {}), PURPOSE: route}
+        others = written.get("routes") or {}
+        if not others:
+            # Where nobody wrote a route, none may lead outside.
+            written["perimeter"] = "closed"
+        written["routes"] = {**others, PURPOSE: route}
         write_whole(path, _HEADER + yaml.safe_dump(written, sort_keys=False), layout.data)
         self._routes = path, text
 
