@@ -157,7 +157,12 @@ def test_variable_opens_no_closed_perimeter(kit: Kit) -> None:
     root = models_file(kit, "variable", "closed", f"{{{INSIDE}}}")
     with pytest.raises(NotPermitted, match="and the perimeter in"):
         LiteLLMModels("openai/gpt-5", load(root).models)
-    given = {"SAYSO_ENCRYPTION": "off", "SAYSO_MODEL": "openai/gpt-5", "SAYSO_POLICIES": str(root)}
+    given = {
+        "SAYSO_ENCRYPTION": "off",
+        "SAYSO_PAYLOAD_STORE": "off",
+        "SAYSO_MODEL": "openai/gpt-5",
+        "SAYSO_POLICIES": str(root),
+    }
     with pytest.raises(WrongUse, match="SAYSO_MODEL names `openai/gpt-5`, which counts as outside"):
         build(Role.REASON, None, read([Role.REASON], given))  # type: ignore[arg-type]
 
