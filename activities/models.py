@@ -132,7 +132,7 @@ def _call(prompted: Prompted, choice: ModelChoice, departing: Departing) -> dict
     if choice.limits.max_output_tokens is not None:
         call["max_tokens"] = choice.limits.max_output_tokens
     if prompted.schema is not None:
-        schema = {"name": prompted.purpose.replace("/", "_"), "schema": prompted.schema}
+        schema = {"name": prompted.purpose.replace("/", "_"), "schema": departing.schema}
         call["response_format"] = {"type": "json_schema", "json_schema": schema}
     if prompted.tools:
         call["tools"] = [dict(tool) for tool in prompted.tools]

@@ -66,6 +66,17 @@ CLEAR = ("Marguerite", "duras.example", "1914", "37", '"DE"')
 
 
 @pytest.mark.promise("I1")
+async def test_shape_of_an_answer_leaves_masked_where_it_holds_data() -> None:
+    """docs/threats.md I1: the ids that a finding may cite come from what was read."""
+    schema: dict[str, JsonValue] = {"type": "object", "properties": {"cites": {"items": {"enum": ["of m@duras.example@1:00"]}}}}
+    route = Route.model_validate({"model": "openai/judge", "perimeter": "outside"})
+    with provider(saying('{"cites": []}')) as at:
+        using = LiteLLMModels(None, Routes(routes={"*": route.model_copy(update={"endpoint": at.url})}))
+        await using.complete(Prompted("a/b", told(CASE), schema=schema, sensitive=PII, mission="run-1"))
+    assert "duras" not in at.text and '"type": "object"' in at.text.replace('":"', '": "')
+
+
+@pytest.mark.promise("I1")
 async def test_nothing_that_is_classed_leaves_for_a_model_that_may_not_be_told() -> None:
     """docs/threats.md I1: whichever way it is written."""
     with provider(saying("fine")) as at:
