@@ -25,6 +25,7 @@ from activities.errors import ActivityError, Misshapen, NotPermitted, ProviderRe
 from activities.prompted import ModelAnswer, Prompted, RawCall
 from activities.providers import told
 from activities.question import Departure, Setback
+from activities.straight import straight
 from policies.routes import NO_ROUTES, ModelChoice, Routes
 
 RULES = "sayso-rules/refund"
@@ -106,7 +107,8 @@ class LiteLLMModels:
     async def _asked(self, prompted: Prompted, choice: ModelChoice, departing: Departing) -> ModelAnswer:
         trouble: ActivityError
         try:
-            raw = await self._litellm.acompletion(**_call(prompted, choice, departing))
+            with straight():
+                raw = await self._litellm.acompletion(**_call(prompted, choice, departing))
         except Exception as error:  # the library raises what providers and their libraries raise, and says what was asked
             trouble = told(error, choice.model)
         else:
