@@ -18,6 +18,7 @@ from temporalio.common import RawValue, RetryPolicy
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
+    from activities.dialogue import Message
     from activities.grounds import ProposeRequest, Wanted
     from activities.observe import Observed, observe
     from activities.question import ReasonRequest
@@ -35,7 +36,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.pursuit import PLAIN, Budget, Pursuit, Underway
     from workflows.raw import Run, with_input
     from workflows.reasoning import answered
-    from workflows.remembered import Remembered
+    from workflows.remembered import OVERFULL, Remembered
+    from workflows.telling import with_sensitive
 
 _T = TypeVar("_T")
 
@@ -124,14 +126,12 @@ class Mission:
         """
         self._remember(*inputs.values())
         if self._remembered.overfull:
-            raise NoAnswer(purpose, "this mission read more that is of a data class than a question can carry")
+            raise NoAnswer(purpose, OVERFULL)
         given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
-        request = ReasonRequest(
-            purpose=purpose,
-            inputs=given,
-            result_schema=shape(result, TypeAdapter(result).json_schema(), self._passages),
-            sensitive=self._remembered.occurring(given),
-        )
+        wanted = shape(result, TypeAdapter(result).json_schema(), self._passages)
+        # The shape leaves too: it holds the ids of all passages that may be cited.
+        sensitive = self._remembered.occurring([given, wanted])
+        request = ReasonRequest(purpose=purpose, inputs=given, result_schema=wanted, sensitive=sensitive)
         answer = await answered(request, purpose)
         try:
             found = _shaped(answer.result, result, purpose)
@@ -190,9 +190,12 @@ class Mission:
             cites=tuple(dict.fromkeys(cites)),
         )
         try:
-            return await Commitment(self._board, self._news, within).outcomes(request)
+            outcomes = await Commitment(self._board, self._news, within).outcomes(request)
         finally:
             self._waiting -= 1
+        for outcome in outcomes:
+            self._remembered.add(outcome.sensitive)
+        return outcomes
 
     async def pursue(
         self,
@@ -218,6 +221,17 @@ class Mission:
         """
         aim = Aim(goal, tuple(told), tuple(operations), budget, purpose)
         return await Pursuing(self, aim, case).ended()
+
+    def classed(self, said: tuple[Message, ...]) -> tuple[Message, ...]:
+        """
+        *said* with all that this mission knows to be of a data class and that occurs in it, wherever it was read.
+
+        Raises:
+            NoAnswer: That is more than a question can carry.
+        """
+        if self._remembered.overfull:
+            raise NoAnswer("a dialogue", OVERFULL)
+        return with_sensitive(said, self._remembered)
 
     @property
     def withdrawn(self) -> bool:

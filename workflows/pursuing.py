@@ -47,6 +47,9 @@ class Runs(Verbs, Protocol):
     def underway(self) -> Underway | None:
         """The pursuit that an earlier run handed on."""
 
+    def classed(self, said: tuple[Message, ...]) -> tuple[Message, ...]:
+        """*said* with all that the mission knows to be of a data class in it. Raises MissionError."""
+
     @property
     def grown(self) -> bool:
         """Whether this run is long enough."""
@@ -84,7 +87,7 @@ class Pursuing:
                 self._mission.go_on(self._case, self._state)
             self._fresh = False
             try:
-                said = await answered(self._request(), f"{self._aim.purpose}, step {self._state.spent.steps + 1}")
+                said = await answered(self._request(self._mission.classed(self._state.said)), f"{self._aim.purpose}, step {self._state.spent.steps + 1}")
             except MissionError as error:
                 return self._ended(End.NO_ANSWER, reasons=(error.message,))
             if said.transcript is None:
@@ -121,14 +124,14 @@ class Pursuing:
         words = f"{said.unread} further calls of your answer were not read; ask for fewer at once"
         return (*came, Message(speaker=Speaker.USER, text=words))
 
-    def _request(self) -> ReasonRequest:
+    def _request(self, said: tuple[Message, ...]) -> ReasonRequest:
         return ReasonRequest(
             purpose=self._aim.purpose,
             inputs={},
             result_schema={},
             dialogue=Dialogue(
                 transcript=self._state.transcript,
-                said=self._state.said,
+                said=said,
                 operations=self._aim.operations,
                 first_run=workflow.info().first_execution_run_id,
             ),

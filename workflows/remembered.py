@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
 
 MAX_CHARACTERS = 1_000_000
 """Of all values together: they must fit into a question, and into what a mission carries to its next run."""
+OVERFULL = "this mission read more that is of a data class than a question can carry"
 MAX_SEARCHED = 200_000
 """Characters that are looked through: a workflow may not think for long."""
 MAX_COMPARED = 1_000_000

@@ -11,7 +11,9 @@ from pydantic import JsonValue
 from activities.dialogue import Message, Speaker, ToolCall
 from activities.read import ReadResult
 from approvals.proposal import proposal_id
+from policies.classes import united
 from workflows.outcome import Outcome
+from workflows.remembered import Remembered
 
 MAX_RESULT = 32 * 1024
 """Bytes that a model is told of one call."""
@@ -45,7 +47,18 @@ def told_outcome(call: ToolCall, outcome: Outcome) -> Message:
         content["amended"] = outcome.amended
     if outcome.result is not None:
         content["result"] = outcome.result
-    return _tool(call, content)
+    return _tool(call, content).model_copy(update={"sensitive": outcome.sensitive})
+
+
+def with_sensitive(messages: Sequence[Message], known: Remembered) -> tuple[Message, ...]:
+    """*messages*; the first says of all of them what occurs there of what is *known* and no message says of itself."""
+    told = united(*(message.sensitive for message in messages))
+    found = known.occurring([message.text for message in messages])
+    more = {name: [value for value in values if value not in told.get(name, ())] for name, values in found.items()}
+    if not any(more.values()):
+        return tuple(messages)
+    first, *rest = messages
+    return (first.model_copy(update={"sensitive": united(first.sensitive, more)}), *rest)
 
 
 def fitting(messages: Sequence[Message]) -> tuple[Message, ...]:
