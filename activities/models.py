@@ -51,6 +51,8 @@ class LiteLLMModels:
             raise NotPermitted(trouble)
         self._only = ModelChoice(model=model, perimeter="outside") if model else None
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        # It would have everything asked of a proxy, our own rules' questions too: where a question goes, routes alone say.
+        os.environ.pop("USE_LITELLM_PROXY", None)
         import litellm
 
         from activities.rule_model import RuleModel
@@ -60,7 +62,7 @@ class LiteLLMModels:
         # An answer of another shape would be quoted on the process's standard error.
         warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
         litellm.suppress_debug_info = True
-        litellm.telemetry = False
+        litellm.telemetry, litellm.use_litellm_proxy = False, False
         for name in _LOGGERS:
             # Its own handler would print past the process's log whatever it is told, prompts included.
             logging.getLogger(name).handlers.clear()

@@ -163,6 +163,20 @@ def test_open_perimeter_with_a_way_out_loads(kit: Kit, name: str) -> None:
 
 
 @pytest.mark.promise("I2")
+async def test_variable_of_the_library_sends_nothing_to_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what our own rules are asked, who answer in this process."""
+    monkeypatch.setenv("USE_LITELLM_PROXY", "true")
+    monkeypatch.setenv("LITELLM_PROXY_API_KEY", "sk-of-nobody")
+    asked: dict[str, Any] = {"ticket": {"text": SECRET}, "order": {"days_since_delivery": 0, "paid_minor": 1, "currency": "EUR"}}
+    with provider(saying("{}")) as outside:
+        monkeypatch.setenv("LITELLM_PROXY_API_BASE", outside.url)
+        answer = await LiteLLMModels(None, Routes(perimeter="closed")).complete(
+            Prompted("refund/assess", ({"role": "user", "content": json.dumps(asked)},), schema={})
+        )
+    assert answer.rule_based and "refundable" in answer.text and not outside.heard
+
+
+@pytest.mark.promise("I2")
 def test_variable_opens_no_closed_perimeter(kit: Kit) -> None:
     """SAYSO_MODEL has no place to say where its model is."""
     root = models_file(kit, "variable", "closed", f"{{{INSIDE}}}")
