@@ -87,7 +87,10 @@ class Pursuing:
                 self._mission.go_on(self._case, self._state)
             self._fresh = False
             try:
-                said = await answered(self._request(self._mission.classed(self._state.said)), f"{self._aim.purpose}, step {self._state.spent.steps + 1}")
+                said = await answered(
+                    self._request(self._mission.classed(self._state.said)),
+                    f"{self._aim.purpose}, step {self._state.spent.steps + 1}",
+                )
             except MissionError as error:
                 return self._ended(End.NO_ANSWER, reasons=(error.message,))
             if said.transcript is None:

@@ -167,7 +167,10 @@ async def test_variable_of_the_library_sends_nothing_to_a_proxy(monkeypatch: pyt
     """Not even what our own rules are asked, who answer in this process."""
     monkeypatch.setenv("USE_LITELLM_PROXY", "true")
     monkeypatch.setenv("LITELLM_PROXY_API_KEY", "sk-of-nobody")
-    asked: dict[str, Any] = {"ticket": {"text": SECRET}, "order": {"days_since_delivery": 0, "paid_minor": 1, "currency": "EUR"}}
+    asked: dict[str, Any] = {
+        "ticket": {"text": SECRET},
+        "order": {"days_since_delivery": 0, "paid_minor": 1, "currency": "EUR"},
+    }
     with provider(saying("{}")) as outside:
         monkeypatch.setenv("LITELLM_PROXY_API_BASE", outside.url)
         answer = await LiteLLMModels(None, Routes(perimeter="closed")).complete(
