@@ -22,7 +22,7 @@ from policies import masking
 from policies.errors import BundleError
 from policies.load import load
 from policies.routes import ModelChoice, Route, Routes
-from tests.e2e.provider_server import Provider, failing, provider, saying
+from tests.e2e.provider_server import Answer, Provider, failing, provider, saying
 from tests.fakes.kit import Kit
 from workers.errors import WrongUse
 from workers.roles import build
@@ -118,7 +118,7 @@ async def test_no_value_is_in_what_a_provider_hears(values: list[str], around: s
 async def test_answer_and_calls_come_back_unmasked() -> None:
     """So that a mission acts on the real thing; a value with quotes does not break a call's JSON."""
 
-    def echo(body: dict[str, Any]) -> tuple[int, bytes]:
+    def echo(body: dict[str, Any]) -> Answer:
         case = json.loads(body["messages"][1]["content"])
         call = {"id": "2", "type": "function", "function": {"name": "x", "arguments": json.dumps({"iban": case["note"]})}}
         return saying(f"for {case['who']}", tool_calls=[call])
@@ -211,7 +211,7 @@ def forged(prompted_tag: str) -> tuple[ChatMessage, ...]:
     )
 
 
-def _copying(body: dict[str, Any]) -> tuple[int, bytes]:
+def _copying(body: dict[str, Any]) -> Answer:
     said = f"{body['messages'][1]['content']} {json.loads(body['messages'][2]['content'])['to']}"
     return saying(said)
 

@@ -18,7 +18,6 @@ from tests.e2e.steward import Steward
 from tests.e2e.test_models import alone as alone
 from tests.examples.enterprise import Enterprise
 from tests.world import PURSUE, World, make_world
-from workflows import telling
 from workflows.pursuit import End, Pursuit
 from workflows.remembered import Remembered
 
@@ -80,7 +79,6 @@ async def test_without_what_the_mission_remembers_the_goal_tells_it(
     """A message says of itself only what was read for it."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody")
     monkeypatch.setattr(Remembered, "occurring", lambda _, value: {})
-    assert telling.Remembered is Remembered
     with provider(paying) as at:
         await pursued(classed(alone, enterprise, tmp_path, at))
     assert CUSTOMER in at.text
