@@ -25,7 +25,7 @@ _LIKE = ("denied", "expired", "revoked", "withdrawn", "denied-late", "batch", "a
 
 
 def _twins() -> tuple[str, str]:
-    """Two missions whose archives are of one size, so that only their content tells them apart; which, each recording decides."""
+    """Two missions whose archives are of one size, so that only their content tells them apart."""
     size = {story: (stories.ARCHIVES / f"{story}.sayso").stat().st_size for story in _LIKE}
     return next((one, other) for one, other in combinations(_LIKE, 2) if size[one] == size[other])
 
