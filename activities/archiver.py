@@ -28,7 +28,8 @@ OVERLAP = timedelta(minutes=10)
 SWEEP = timedelta(hours=1)
 """So often everything the server still has is asked for, and everything in the place looked at."""
 PATIENCE = timedelta(minutes=10)
-"""So long a mission that closed waits for the uses in it to end: an outcome may still be on its way."""
+"""So long a mission that closed waits for the uses in it to end, and for payloads that are not in the store: either may still
+be on its way. Then what there is of it is archived."""
 
 
 def _nobody(_entry: Entry, _head: Head) -> None:
@@ -167,9 +168,11 @@ class Archiver:
         """Why it is too early to archive the run, or None."""
         if not exported.record.closed:
             return "its history has no end yet"
-        if exported.open_uses and self._clock() - run.at < PATIENCE:
-            return f"{len(exported.open_uses)} of its uses have not ended"
-        return None
+        if self._clock() - run.at >= PATIENCE:
+            return None
+        if exported.lacking:
+            return f"{exported.lacking} payloads that it refers to are not in the payload store"
+        return f"{len(exported.open_uses)} of its uses have not ended" if exported.open_uses else None
 
     def _silent_since(self) -> datetime | None:
         newest = self._index.newest()

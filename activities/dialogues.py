@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.conversation import chat, sensitive
 from activities.dialogue import Dialogue, Message, Speaker
 from activities.errors import NoTools
 from activities.hearing import calls, heard
+from activities.patience import misshapen
 from activities.prompted import ModelAnswer, Models, Prompted
 from activities.question import Reasoned, ReasonRequest, Usage
 from activities.toolbox import Toolbox
@@ -42,7 +42,7 @@ class Dialogues:
         What the model says to what is new in *dialogue*.
 
         Raises:
-            ApplicationError: `Misshapen`: it said nothing at all.
+            Misshapen: It said nothing at all.
             NoTools: The worker was not set up for dialogues.
             TranscriptGone, TranscriptTooLong, Unreachable.
         """
@@ -56,7 +56,7 @@ class Dialogues:
         answer = await self._models.complete(_prompted(prompt, request, messages, toolbox))
         said = Message(speaker=Speaker.MODEL, text=heard(answer.text), calls=calls(answer.calls, toolbox))
         if not said.text.strip() and not said.calls:
-            raise ApplicationError(f"`{answer.model}` said nothing", type="Misshapen")
+            raise misshapen(answer, "said nothing")
         transcript = await self._transcripts.keep(dialogue.transcript, (*messages, said), (*dialogue.said, said), mission)
         told = {"text": said.text, "calls": said.calls, "unread": len(answer.calls) - len(said.calls), "transcript": transcript}
         return reasoned(request, answer, None).model_copy(update=told)

@@ -8,12 +8,20 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import ActivityError, NoTools, NotPermitted, TranscriptGone, TranscriptTooLong
+from activities.errors import (
+    ActivityError,
+    Misanswered,
+    NoTools,
+    NotPermitted,
+    ProviderRefused,
+    TranscriptGone,
+    TranscriptTooLong,
+)
 from activities.ports import Here
 from audit.errors import AuditError
 from policies.errors import CanonicalError, PolicyError
 
-FINAL = (NotPermitted, NoTools, TranscriptGone, TranscriptTooLong, CanonicalError)
+FINAL = (NotPermitted, ProviderRefused, Misanswered, NoTools, TranscriptGone, TranscriptTooLong, CanonicalError)
 """What asking again does not mend."""
 
 
@@ -38,4 +46,6 @@ def mapped() -> Iterator[None]:
     try:
         yield
     except (ActivityError, AuditError, PolicyError) as error:
-        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=isinstance(error, FINAL)) from error
+        details = error.details if isinstance(error, ActivityError) else ()
+        final = isinstance(error, FINAL)
+        raise ApplicationError(str(error), *details, type=type(error).__name__, non_retryable=final) from error

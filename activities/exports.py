@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
@@ -12,18 +12,22 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.enclosures import earlier_runs, fetched, run_ids
 from activities.histories import ServerHistories, fetch_some, unreachable
-from activities.ports import Clock
+from activities.ports import Clock, PayloadStore
 from activities.uses import use_id
 from approvals.jws import Signer
 from approvals.proposal import use_key
 from audit import manifest
 from audit.archive import SUFFIX, pack
 from audit.claims import Announcement, announcements, began_for
+from audit.earlier import Course, course
+from audit.enclosed import wanted
 from audit.export import RAIL, Seal, Sources, bundles_of, members_of, wanted_uses
 from audit.manifest import CHECKPOINT, MANIFEST
 from audit.payloads import key_id, open_events
 from audit.record import CLOSING, MissionRecord
+from audit.references import Contents
 from policies.canonical import Digest
 from policies.directory import Directory
 
@@ -65,6 +69,10 @@ class Exported:
     """Keys of uses that had not ended: their outcome may still be recorded."""
     told: bool = True
     """Whether rail and cards are in it."""
+    lacking: int = 0
+    """So many payloads that it refers to were not in the payload store."""
+    cut: str = ""
+    """Why not all of the mission's earlier runs are in it; empty where they are."""
 
 
 class Exporter:
@@ -80,12 +88,14 @@ class Exporter:
         version: str,
         clock: Clock,
         sealer: Sealer | None = None,
+        store: PayloadStore | None = None,
     ) -> None:
         """
         Args:
             signer: The exporter's own key.
             directory: Goes into the archive as hints.
             sealer: Encrypts what is made from the contents of an encrypted history.
+            store: Where large payloads lie; None: nowhere, and what refers to them is exported without.
         """
         self._client = client
         self._signer = signer
@@ -94,25 +104,50 @@ class Exporter:
         self._version = version
         self._clock = clock
         self._sealer = sealer
+        self._store = store
+
+    async def runs(self, mission_id: str, run_id: str) -> tuple[str, ...]:
+        """
+        The runs of the mission of which *run_id* is one, through that one, the first one first; as far as the server has them.
+
+        Raises:
+            Unreachable: The server does not answer.
+        """
+        return await run_ids(self._client, mission_id, run_id)
 
     async def export(self, mission_id: str, run_id: str) -> Exported:
         """
         The archive of a run.
 
         Raises:
-            Unreachable: The server does not answer; Gone: it has no such run.
+            Unreachable: The server or the payload store does not answer; Gone: the server has no such run.
             AuditError: The history holds what this version cannot digest, or what no archive can hold.
         """
         record = await ServerHistories(self._client).read(mission_id, run_id)
+        earlier = await earlier_runs(self._client, record)
         uses = await self._uses(record)
+        runs = {run.run_id: run.raw for run in earlier}
+        contents = await fetched(wanted(record.raw, uses.values(), runs.values()), self._store)
+        record, before = await self._reread(record, earlier, contents.found)
         bundles = self._bundles.find(bundles_of(record))
-        sources = Sources(record, uses, self._directory, bundles, self._version)
+        sources = Sources(record, uses, self._directory, bundles, self._version, runs, contents.found)
         members = members_of(sources, self._seal(record))
         now: datetime = self._clock()
         members[CHECKPOINT] = manifest.sign(manifest.read(members[MANIFEST]), self._signer, now)
         still = tuple(key for key, events in uses.items() if not events or events[-1].event_type not in CLOSING)
         name = f"{quote(mission_id, safe='')[:MAX_NAME]}.{run_id}{SUFFIX}"
-        return Exported(name, pack(members), record, still, any(member.startswith(RAIL) for member in members))
+        told = any(member.startswith(RAIL) for member in members)
+        return Exported(name, pack(members), record, still, told, contents.lacking, before.why)
+
+    async def _reread(
+        self, record: MissionRecord, earlier: Sequence[MissionRecord], contents: Mapping[str, bytes]
+    ) -> tuple[MissionRecord, Course]:
+        """*record* as it reads in an archive with *contents* and these *earlier* runs: what is told of it follows from that."""
+        codec = Contents(contents, self._client.data_converter.payload_codec)
+        runs = [replace(run, opened=await open_events(run.raw, codec)) for run in earlier]
+        found = replace(record, opened=await open_events(record.raw, codec), origin=None, known={})
+        before = course(found, {run.run_id: run for run in runs})
+        return replace(found, origin=before.origin), before
 
     async def _uses(self, record: MissionRecord) -> dict[str, list[HistoryEvent]]:
         """By key. One that is larger than any a gate makes was filled by somebody: it is left out, and so missed."""

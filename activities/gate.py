@@ -21,6 +21,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+from activities.calling import called, served
 from activities.case import Case
 from activities.errors import AlreadyUsed, Lost, TokenRefused, Unreachable
 from activities.frozen import freeze_finding
@@ -115,7 +116,7 @@ class Gate:
         try:
             token = await self._ports.tokens.for_action(integration, action)
             async with self._ports.tools.open(integration, token) as session:
-                ready = self._bundle.drift(action.operation, await session.contract(action.tool))
+                ready = self._bundle.drift(action.operation, await served(session, self._bundle.catalogue, action))
                 admitted, quiet = await self._admission(case, here)
                 told = admitted.announced
                 if told is not None and not again:
@@ -229,7 +230,7 @@ class Gate:
         action, idempotency = case.action, self._idempotency(case)
         meta = {idempotency.meta: action.idempotency_key} if idempotency else {}
         try:
-            answer = await session.call(action.tool, dict(action.arguments), dict(meta))
+            answer = await called(session, self._bundle.catalogue, action, dict(meta))
         except Lost as error:
             if idempotency is not None:
                 raise

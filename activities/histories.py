@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
@@ -12,6 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Gone, Unreachable
+from activities.past import ROOM, Past
 from activities.ports import Snapshot
 from approvals.start import MEMO
 from audit.errors import NotAMissionError
@@ -19,7 +21,7 @@ from audit.payloads import SEALED, open_events
 from audit.record import MissionRecord, Started
 
 MAX_KEPT = 200
-"""So many starts a read worker remembers."""
+"""So many starts a worker remembers."""
 
 _NO_SUCH_RUN = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT)
 """The server answers the second where a run's id is none."""
@@ -28,17 +30,30 @@ _NO_SUCH_RUN = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT)
 class ServerHistories:
     """Reads runs of the client's namespace; opens payloads with the client's codec."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, room: int = ROOM) -> None:
+        """
+        Args:
+            room: So many bytes of events of runs that are over are kept. What is over never changes.
+        """
         self._client = client
+        self._starts = ServerStarts(client)
+        self._over = Past(room)
 
     async def read(self, mission_id: str, run_id: str) -> MissionRecord:
-        """The run's settled events. Raises Unreachable."""
+        """The run's settled events, with the start of its mission's first run. Raises Unreachable."""
+        known = self._over.find(mission_id, run_id)
+        if known is not None:
+            return known
         try:
             raw = await fetch(self._client, mission_id, run_id)
         except RPCError as error:
             raise unreachable(error) from error
         opened = await open_events(raw, self._client.data_converter.payload_codec)
-        return MissionRecord.of(self._client.namespace, mission_id, run_id, raw, opened)
+        record = MissionRecord.of(self._client.namespace, mission_id, run_id, raw, opened)
+        if record.started.continues:
+            record = replace(record, origin=await self._starts.origin(record.started))
+        self._over.keep(record)
+        return record
 
     async def snapshot(self, mission_id: str, run_id: str) -> Snapshot:
         """The run now. Raises Unreachable."""
@@ -62,10 +77,27 @@ class ServerStarts:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._kept: dict[tuple[str, str], Started] = {}
+        self._kept: dict[tuple[str, str], MissionRecord] = {}
 
-    async def read(self, mission_id: str, run_id: str) -> Started:
-        """The run's start. Raises Unreachable, NotAMissionError: there is no start that this process can read."""
+    async def read(self, mission_id: str, run_id: str) -> MissionRecord:
+        """
+        The run as it began, with the start of its mission's first run.
+
+        Raises:
+            Unreachable: The server does not answer.
+            NotAMissionError: There is no start that this process can read.
+        """
+        record = await self._first_event(mission_id, run_id)
+        return replace(record, origin=await self.origin(record.started)) if record.started.continues else record
+
+    async def origin(self, started: Started) -> Started | None:
+        """The start of the first run of the mission that goes on so; None where it cannot be read. Raises Unreachable."""
+        try:
+            return (await self._first_event(started.mission.mission_id, started.mission.first_execution_run_id)).started
+        except NotAMissionError:
+            return None
+
+    async def _first_event(self, mission_id: str, run_id: str) -> MissionRecord:
         found = self._kept.get((mission_id, run_id))
         if found is None:
             found = await self._fetched(mission_id, run_id)
@@ -75,25 +107,30 @@ class ServerStarts:
             self._kept[mission_id, run_id] = found
         return found
 
-    async def _fetched(self, mission_id: str, run_id: str) -> Started:
-        execution = WorkflowExecution(workflow_id=mission_id, run_id=run_id)
-        request = GetWorkflowExecutionHistoryRequest(namespace=self._client.namespace, execution=execution, maximum_page_size=1)
-        try:
-            page = await self._client.workflow_service.get_workflow_execution_history(request)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`") from error
-            raise unreachable(error) from error
-        raw = list(page.history.events)[:1]
+    async def _fetched(self, mission_id: str, run_id: str) -> MissionRecord:
+        raw = await first_event(self._client, mission_id, run_id)
         opened = await open_events(raw, self._client.data_converter.payload_codec)
         if any(payload.metadata.get("encoding") == SEALED for event in opened for payload in _start_payloads(event)):
             raise NotAMissionError(f"the start of `{mission_id}` cannot be opened here: does this worker have its codec?")
-        return MissionRecord.of(self._client.namespace, mission_id, run_id, raw, opened).started
+        return MissionRecord.of(self._client.namespace, mission_id, run_id, raw, opened)
 
 
 def _start_payloads(event: HistoryEvent) -> list[Payload]:
     attributes = event.workflow_execution_started_event_attributes
     return [*attributes.input.payloads, *(attributes.memo.fields[name] for name in attributes.memo.fields if name == MEMO)]
+
+
+async def first_event(client: Client, mission_id: str, run_id: str) -> list[HistoryEvent]:
+    """The first event of a run, as stored. Raises Unreachable, NotAMissionError: the server does not have it."""
+    execution = WorkflowExecution(workflow_id=mission_id, run_id=run_id)
+    request = GetWorkflowExecutionHistoryRequest(namespace=client.namespace, execution=execution, maximum_page_size=1)
+    try:
+        page = await client.workflow_service.get_workflow_execution_history(request)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`") from error
+        raise unreachable(error) from error
+    return list(page.history.events)[:1]
 
 
 async def fetch(client: Client, workflow_id: str, run_id: str = "") -> list[HistoryEvent]:

@@ -1,45 +1,37 @@
 """
-What was really done before a proposal: by its mission's own run, by the missions it succeeds, and by the runs that any of
-them repeats or continues.
+What was really done before a proposal: by its mission's own run and those it goes on from, by the missions it succeeds, and by
+the runs that any of them repeats or continues.
 
 A predecessor is believed as little as any mission: its histories are read from the server, a proposal was used when the gate
 announced so in the run's own history, and it was done when a pinned gate key signed the receipt. What cannot be told stops
-the successor: a run that is open could still act after the card was shown, and of one that is gone nobody knows what it did.
+the mission: a run that is open could still act after the card was shown, and of one that is gone nobody knows what it did.
 
-Source: docs/decisions/0011-lineage.md
+Source: docs/decisions/0011-lineage.md, docs/decisions/0021-several-runs.md
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
-from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
 
-from activities.errors import Gone
+from activities.earlier import Untold, chained, head_of, runs_before
 from activities.ports import Ports
 from activities.receipts import receipt_of, verified_receipt
-from approvals import start
 from approvals.decision import Verdict
+from approvals.evidence import RunHead
 from approvals.proposal import Prior, PriorKind, Proposal
-from approvals.settlement import USED
 from approvals.signed import Kind
-from approvals.start import Predecessor
-from audit.claims import announcements
-from audit.errors import NotAMissionError
+from audit.claims import uses
 from audit.law import Law, ever_pinned
-from audit.payloads import SEALED
 from audit.proposals import signed_proposals, verified_settlement
 from audit.record import MissionRecord
 from policies.action import Action, MissionRef
 from policies.canonical import Digest, canonical, digest
 from policies.ruling import Finding
 
-MAX_RUNS = 10
-"""So many earlier runs are read for one card."""
 MAX_PRIOR = 20
 """So many earlier proposals are on a card; what was done, or may have been, is there however many they are."""
 MAX_PRIOR_ARGUMENTS = 2048
@@ -75,6 +67,10 @@ class Lineage:
     """Whether all of it could be told."""
     deeds: Mapping[Use, Deed] = field(default_factory=dict)
     """Each once, the oldest run's first."""
+    earlier: tuple[RunHead, ...] = ()
+    """The whole trail of each run that was read, the nearest first."""
+    runs: tuple[MissionRecord, ...] = field(default=(), repr=False)
+    """The earlier runs of the mission itself, the nearest first."""
 
     def before(self, actions: Sequence[Action]) -> tuple[Prior, ...]:
         """For the card of *actions*: all that was done or may have been, and the newest of what came to nothing."""
@@ -93,101 +89,47 @@ class Lineage:
             operation=earlier.operation,
             arguments=_short(earlier.arguments, size),
             kind=deed.kind,
-            mission="" if earlier.mission == self.mission else earlier.mission.mission_id,
+            mission="" if _same(earlier.mission, self.mission) else earlier.mission.mission_id,
+            run=earlier.mission.run_id if _earlier_run(earlier.mission, self.mission) else "",
             failed=deed.failed,
             same=_what(earlier) in wanted,
         )
 
 
-class _Trouble(Exception):
-    """Why what was done before cannot be told."""
-
-
 async def traced(record: MissionRecord, law: Law, ports: Ports) -> Lineage:
     """
-    The lineage of *record*, whose finding says no where a run before it is open, gone, sealed, or one too many.
+    The lineage of *record*, whose finding says no where a run before it is open, gone, sealed, or one too many, and where the
+    mission did not go on by itself from each of its runs to the next.
 
     Raises:
         Unreachable: The Temporal server does not answer.
     """
     mission = record.started.mission
     try:
-        earlier = await _earlier(record, ports)
-    except _Trouble as trouble:
+        earlier = await runs_before(record, ports)
+        own = tuple(chained(record, earlier))
+        heads = tuple([await head_of(run) for run in earlier])
+    except Untold as trouble:
         return Lineage(mission, Finding(check="lineage", holds=False, words=str(trouble)))
     deeds: dict[Use, Deed] = {}
     for run in (*reversed(earlier), record):
         for deed in await _deeds(run, law, ports):
-            if deed.kind is PriorKind.NOT_USED and run is not record:
+            if deed.kind is PriorKind.NOT_USED and not _same(run.started.mission, mission):
                 continue
             known = deeds.get((deed.name, deed.item))
             if known is None or _TELLING.index(deed.kind) < _TELLING.index(known.kind):
                 deeds[deed.name, deed.item] = deed
     words = f"{len(earlier)} earlier runs were read" if earlier else "no run came before"
-    return Lineage(mission, Finding(check="lineage", holds=True, words=words), deeds)
+    return Lineage(mission, Finding(check="lineage", holds=True, words=words), deeds, heads, own)
 
 
-async def _earlier(record: MissionRecord, ports: Ports) -> list[MissionRecord]:
-    """Every run before *record*, the nearest first. Raises _Trouble, Unreachable."""
-    known = {(record.mission_id, record.run_id)}
-    todo, found = list(_before(record)), list[MissionRecord]()
-    while todo:
-        mission_id, run_id = todo.pop(0)
-        if (mission_id, run_id) in known:
-            continue
-        known.add((mission_id, run_id))
-        if len(found) == MAX_RUNS:
-            raise _Trouble(f"more than {MAX_RUNS} runs came before this one, which is more than a card can answer for")
-        run = await _read(mission_id, run_id, ports)
-        found.append(run)
-        todo += _before(run)
-    return found
+def _same(one: MissionRef, other: MissionRef) -> bool:
+    """Whether two runs are of one mission."""
+    return one.model_copy(update={"run_id": other.run_id}) == other
 
 
-def _before(record: MissionRecord) -> Iterable[tuple[str, str]]:
-    """The runs that *record* names as its own past: the one it succeeds, and those it repeats or continues."""
-    started = record.started
-    named = start.predecessor(started.signed_start) if started.signed_start is not None else None
-    if isinstance(named, Predecessor):
-        yield named.mission_id, named.run_id
-    for run_id in (started.original_run_id, started.continued_run_id, started.mission.first_execution_run_id):
-        if run_id:
-            yield record.mission_id, run_id
-
-
-async def _read(mission_id: str, run_id: str, ports: Ports) -> MissionRecord:
-    which = f"run `{run_id}` of mission `{mission_id}`, which came before,"
-    unknown = "so nobody can tell from here what it did: find that out, then start the mission without `--succeeds`"
-    try:
-        record = await ports.histories.read(mission_id, run_id)
-    except Gone as error:
-        raise _Trouble(f"{which} is not in this namespace (it may have been deleted), {unknown}") from error
-    except NotAMissionError as error:
-        raise _Trouble(f"{which} cannot be read ({error}), {unknown}") from error
-    if not record.closed:
-        raise _Trouble(f"{which} still runs and could act after this card was shown: end it first")
-    if _sealed(record):
-        raise _Trouble(f"{which} has payloads that cannot be opened here, {unknown}")
-    return record
-
-
-def _sealed(record: MissionRecord) -> bool:
-    """Whether something that tells what a run did could not be opened."""
-    gates = {done.event_id for done in record.completed if done.activity in ("propose", "settle")}
-    return any(payload.metadata.get("encoding") == SEALED for payload in _telling(record, gates))
-
-
-def _telling(record: MissionRecord, gates: set[int]) -> Iterable[Payload]:
-    memo = record.opened[0].workflow_execution_started_event_attributes.memo.fields
-    if start.MEMO in memo:
-        yield memo[start.MEMO]
-    for event in record.opened:
-        if event.event_id in gates:
-            yield from event.activity_task_completed_event_attributes.result.payloads
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-            attributes = event.workflow_execution_signaled_event_attributes
-            if attributes.signal_name == USED:
-                yield from attributes.input.payloads
+def _earlier_run(one: MissionRef, other: MissionRef) -> bool:
+    return _same(one, other) and one.run_id != other.run_id
 
 
 async def _deeds(record: MissionRecord, law: Law, ports: Ports) -> list[Deed]:
@@ -212,7 +154,7 @@ def _used(record: MissionRecord, law: Law) -> tuple[dict[Digest, Proposal], set[
     done, and that is not left off a card.
     """
     once = replace(law, directory=ever_pinned(law.directory))
-    used = set(announcements(record, law.directory))
+    used = set(uses(record, law))
     names, now = {name for name, _ in used}, signed_proposals(record, law)
     found = {name: found.proposal for name, found in signed_proposals(record, once).items() if name in names or name in now}
     return found, used, dict(_answers(record, law))

@@ -26,13 +26,13 @@ from mcp_types import CallToolResult, PaginatedRequestParams, TextContent
 from pydantic import JsonValue
 
 from activities.errors import Lost, Unreachable
+from activities.mcp_resources import MAX_PAGES, contents, templates
 from activities.ports import ToolAnswer
 from policies.catalogue import Integration
 from policies.contract import Contract
 
 CALL_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
-MAX_PAGES = 100
 
 _T = TypeVar("_T")
 _Job = tuple[Callable[[Client], Awaitable[Any]], "asyncio.Future[Any]"]
@@ -75,10 +75,17 @@ class McpSession:
         except Exception as error:
             raise Unreachable("the MCP server", self._url, self._reason(error)) from error
 
-    async def contracts(self) -> tuple[Contract, ...]:
-        """Every tool the server lists now, in its order. Raises Unreachable."""
+    async def template(self, resource: str) -> Contract | None:
+        """What the server says the resource template is now; None where it has none. Raises Unreachable."""
         try:
-            return await self._ask(_contracts)
+            return next((found for found in await self._ask(templates) if found.name == resource), None)
+        except Exception as error:
+            raise Unreachable("the MCP server", self._url, self._reason(error)) from error
+
+    async def contracts(self) -> tuple[Contract, ...]:
+        """Every tool and every resource template the server lists now, in its order. Raises Unreachable."""
+        try:
+            return await self._ask(_contracts) + await self._ask(templates)
         except Exception as error:
             raise Unreachable("the MCP server", self._url, reason(error)) from error
 
@@ -93,6 +100,18 @@ class McpSession:
         except Exception as error:
             raise Lost(f"`{tool}` at {self._url}", self._reason(error)) from error
         return ToolAnswer(result=without(self._token, _content(result)), failed=bool(result.is_error))
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Reads the resource once, its text alone. Raises Lost."""
+
+        async def found(client: Client) -> ToolAnswer:
+            return await contents(client, uri, meta)
+
+        try:
+            answer = await self._ask(found)
+        except Exception as error:
+            raise Lost(f"`{uri}` at {self._url}", self._reason(error)) from error
+        return ToolAnswer(result=without(self._token, answer.result), failed=answer.failed)
 
     async def close(self) -> None:
         """Ends the session. What was answered stays answered, whatever the connection does on its way out."""

@@ -1,47 +1,63 @@
 """
-Models through litellm. Temporal owns retries: `num_retries=0` here.
+Models through litellm. Temporal owns retries: none here.
 
-`SAYSO_MODEL` wins over the bundle's routes. With neither, `sayso-rules/refund` answers: a rule-based litellm provider of
-ours, named so on the rail.
+`SAYSO_MODEL` wins over the bundle's routes. It has no place to say where a model is or what it may be told, so it counts as
+outside the perimeter with no data class allowed, and a closed perimeter refuses it. With neither, `sayso-rules/refund`
+answers: a rule-based litellm provider of ours, named so on the rail.
+
+What a model may not be told is masked just before it leaves, and unmasked in what comes back; see `policies.masking`.
 litellm takes seconds to import and would fetch a price map from the network, so it is imported on the first use and told
 not to.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
-
-from activities.errors import Unreachable
+from activities.departing import Departing, depart
+from activities.errors import ActivityError, Misshapen, NotPermitted, ProviderRefused
 from activities.prompted import ModelAnswer, Prompted, RawCall
-from policies.routes import NO_ROUTES, Routes
+from activities.providers import told
+from activities.question import Departure, Setback
+from policies.routes import NO_ROUTES, ModelChoice, Routes
 
 RULES = "sayso-rules/refund"
-CALL_SECONDS = 120.0
+_RULES = ModelChoice(model=RULES, perimeter="inside")
 _LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
 MAX_TOKENS = 1_000_000_000
 
 
 class LiteLLMModels:
-    """One litellm model for every purpose, or the bundle's route for each, or the rules."""
+    """One litellm model for every purpose, or the bundle's routes for each, or the rules."""
 
     def __init__(self, model: str | None, routes: Routes = NO_ROUTES) -> None:
         """
         Args:
             model: Any litellm model name; it wins over *routes*. None or empty for the routes.
             routes: Where none is for a purpose, the rules answer.
+
+        Raises:
+            NotPermitted: A model outside a closed perimeter.
         """
+        trouble = routes.refuses(model) if model else None
+        if trouble is not None:
+            raise NotPermitted(trouble)
+        self._only = ModelChoice(model=model, perimeter="outside") if model else None
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         import litellm
 
         from activities.rule_model import RuleModel
 
         self._litellm: Any = litellm
-        self._model = model
         self._routes = routes
+        # An answer of another shape would be quoted on the process's standard error.
+        warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
         litellm.suppress_debug_info = True
         litellm.telemetry = False
         for name in _LOGGERS:
@@ -53,56 +69,108 @@ class LiteLLMModels:
         provider: Any = {"provider": RULES.partition("/")[0], "custom_handler": RuleModel()}
         litellm.custom_provider_map = [provider]
 
-    def route(self, purpose: str) -> tuple[str, str | None]:
-        """The model for *purpose* and where its API answers; None is the provider's own place."""
-        route = None if self._model else self._routes.route(purpose)
-        return (route.model, route.endpoint) if route else (self._model or RULES, None)
+    def choices(self, purpose: str) -> tuple[ModelChoice, ...]:
+        """The models for *purpose*, in the order in which they are asked; at least one."""
+        if self._only is not None:
+            return (self._only,)
+        route = self._routes.route(purpose)
+        return route.choices if route else (_RULES,)
+
+    def route(self, purpose: str, fallback: int = 0) -> tuple[str, str | None]:
+        """The model for *purpose* and where its API answers; None is the provider's own place. Beyond the last, the last."""
+        choices = self.choices(purpose)
+        choice = choices[min(fallback, len(choices) - 1)]
+        return choice.model, choice.endpoint
 
     async def complete(self, prompted: Prompted) -> ModelAnswer:
-        """One completion. Raises Unreachable."""
-        model, endpoint = self.route(prompted.purpose)
-        rules = model.startswith(RULES.partition("/")[0])
-        if rules and prompted.schema is None:
-            words = f"no model answers purpose `{prompted.purpose}`: set SAYSO_MODEL, or a route in the bundle's models.yaml"
-            raise ApplicationError(words, type="NoModel", non_retryable=True)
+        """One completion. Raises Unreachable, ProviderRefused, Misshapen, each with a `Setback` in its details."""
+        choices = self.choices(prompted.purpose)
+        left = max(len(choices) - prompted.fallback - 1, 0)
+        departure: Departure | None = None
         try:
-            answer = await self._litellm.acompletion(
-                model=model,
-                api_base=endpoint,
-                messages=[dict(message) for message in prompted.messages],
-                **_asked(prompted),
-                num_retries=0,
-                timeout=CALL_SECONDS,
-                drop_params=True,
-            )
-        except self._litellm.exceptions.OpenAIError as error:
-            raise Unreachable("the model", f"`{model}`", type(error).__name__) from error
-        message = answer.choices[0].message
-        said, usage = getattr(answer, "model", None), getattr(answer, "usage", None)
-        return ModelAnswer(
-            text=message.content or "",
-            model=model,
-            rule_based=rules,
-            calls=tuple(_call(call) for call in getattr(message, "tool_calls", None) or ()),
-            response_model=said if isinstance(said, str) and not rules else None,
-            input_tokens=None if rules else _count(usage, "prompt_tokens"),
-            output_tokens=None if rules else _count(usage, "completion_tokens"),
-        )
+            if prompted.fallback >= len(choices):
+                raise ProviderRefused(prompted.purpose, f"its route has no fallback {prompted.fallback}")
+            choice = choices[prompted.fallback]
+            if choice.ours and prompted.schema is None:
+                words = "it only assesses refunds; set SAYSO_MODEL, or a route in the bundle's models.yaml"
+                raise ProviderRefused(choice.model, words)
+            # In a thread: heartbeats go on, whatever there is to mask.
+            departing = await asyncio.to_thread(depart, prompted, choice)
+            departure = None if choice.ours else departing.departure
+            answer = await self._asked(prompted, choice, departing)
+            return replace(answer, fallbacks=left)
+        except ActivityError as error:
+            setback = Setback(fallbacks=left, departure=departure)
+            raise error.with_details(setback.model_dump(mode="json")) from None
+
+    async def _asked(self, prompted: Prompted, choice: ModelChoice, departing: Departing) -> ModelAnswer:
+        trouble: ActivityError
+        try:
+            raw = await self._litellm.acompletion(**_call(prompted, choice, departing))
+        except Exception as error:  # the library raises what providers and their libraries raise, and says what was asked
+            trouble = told(error, choice.model)
+        else:
+            try:
+                return await asyncio.to_thread(_read, raw, prompted, choice, departing)
+            except (AttributeError, IndexError, TypeError, ValueError):
+                trouble = Misshapen(choice.model, "answered with something that is no answer")
+        # Outside of the handlers: nothing of the library's error goes along.
+        raise trouble
 
 
-def _asked(prompted: Prompted) -> dict[str, Any]:
-    """What is asked for: an answer of one shape, or text and calls of tools."""
+def _call(prompted: Prompted, choice: ModelChoice, departing: Departing) -> dict[str, Any]:
+    call: dict[str, Any] = {
+        "model": choice.model,
+        "api_base": choice.endpoint,
+        "messages": list(departing.messages),
+        # The second is for the provider's own library, which asks again by itself.
+        "num_retries": 0,
+        "max_retries": 0,
+        "timeout": choice.limits.timeout_seconds,
+        "drop_params": True,
+    }
+    if choice.limits.max_output_tokens is not None:
+        call["max_tokens"] = choice.limits.max_output_tokens
     if prompted.schema is not None:
-        schema = {"name": prompted.purpose.replace("/", "_"), "schema": prompted.schema}
-        return {"response_format": {"type": "json_schema", "json_schema": schema}}
-    return {"tools": [dict(tool) for tool in prompted.tools]} if prompted.tools else {}
+        schema = {"name": prompted.purpose.replace("/", "_"), "schema": departing.schema}
+        call["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if prompted.tools:
+        call["tools"] = [dict(tool) for tool in prompted.tools]
+    return call
 
 
-def _call(call: Any) -> RawCall:
-    return RawCall(str(call.id or ""), str(call.function.name or ""), str(call.function.arguments or ""))
+def _read(raw: Any, prompted: Prompted, choice: ModelChoice, departing: Departing) -> ModelAnswer:
+    """The answer in *raw*, unmasked. Raises what comes of an answer that is none."""
+    message = raw.choices[0].message
+    text = _text(getattr(message, "content", None))
+    said, usage = getattr(raw, "model", None), getattr(raw, "usage", None)
+    sent, came = (None, None) if choice.ours else (_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+    masks = departing.masks
+    return ModelAnswer(
+        text=masks.unmasked(text) if prompted.schema is None else masks.unmasked_json(text),
+        model=choice.model,
+        rule_based=choice.ours,
+        calls=tuple(_called(call, departing) for call in getattr(message, "tool_calls", None) or ()),
+        response_model=said if isinstance(said, str) and not choice.ours else None,
+        input_tokens=sent,
+        output_tokens=came,
+        cost_micros=choice.prices.cost(sent or 0, came or 0) if choice.prices else 0,
+        departure=None if choice.ours else departing.departure,
+    )
+
+
+def _called(call: Any, departing: Departing) -> RawCall:
+    function = call.function
+    arguments = departing.masks.unmasked_json(_text(function.arguments))
+    return RawCall(id=_text(call.id), name=_text(function.name), arguments=arguments)
+
+
+def _text(value: object) -> str:
+    """Text of a provider; half a character, which no JSON of ours can hold, as `?`."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def _count(usage: object, name: str) -> int | None:
     """As the provider counted; what is no plausible number is none."""
-    found = getattr(usage, name, None)
-    return found if isinstance(found, int) and 0 <= found <= MAX_TOKENS else None
+    found = usage.get(name) if isinstance(usage, Mapping) else getattr(usage, name, None)
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= MAX_TOKENS else None

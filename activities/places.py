@@ -1,5 +1,6 @@
 """
-Places: where archives are kept, a directory or an object store. Nothing in a place is ever written again, or removed.
+Places: where archives and payloads are kept, a directory or an object store. Nothing in a place is ever written again, or
+removed.
 
 Both kinds know one way to write: make an object that is not there yet, whole or not at all. Two archivers that make the same
 one are told apart by it. A directory does that by a hard link; S3 by a conditional request; of other stores see `ObjectPlace`.
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from activities.errors import Absent, PlaceTrouble, Taken
+from activities.errors import Absent, Oversized, PlaceTrouble, Taken
 
 PARTIAL = "partial"
 """The folder of a directory with what is being written. What lies there was never finished, and counts for nothing."""
@@ -37,7 +38,7 @@ class Place(Protocol):
         """Bytes of each object in *folder*, by name without the folder; empty where there is none. Raises PlaceTrouble."""
 
     def read(self, name: str, most: int) -> bytes:
-        """The object, at most so many bytes. Raises Absent, PlaceTrouble: also where it is larger."""
+        """The object, at most so many bytes. Raises Absent; Oversized, where it is larger; PlaceTrouble."""
 
     def create(self, name: str, data: bytes) -> None:
         """Makes the object, durably, whole or not at all. Raises Taken, PlaceTrouble."""
@@ -197,7 +198,7 @@ class ObjectPlace:
 
 def _bounded(where: str, name: str, data: bytes, most: int) -> bytes:
     if len(data) > most:
-        raise PlaceTrouble(where, name, f"it is larger than {most} bytes")
+        raise Oversized(where, name, f"it is larger than {most} bytes")
     return data
 
 

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from approvals.freeze import FreezeRecord, Remembered
 from approvals.signed import Signed
-from audit.record import MissionRecord, Started
+from audit.record import MissionRecord
 from policies.action import Action
 from policies.canonical import Digest
 from policies.catalogue import Integration
@@ -54,8 +54,14 @@ class Histories(Protocol):
 class Starts(Protocol):
     """How runs began, from the server."""
 
-    async def read(self, mission_id: str, run_id: str) -> Started:
-        """The run's start. Raises Unreachable, NotAMissionError: there is no start that this process can read."""
+    async def read(self, mission_id: str, run_id: str) -> MissionRecord:
+        """
+        The run's first event, with the start of its mission's first run.
+
+        Raises:
+            Unreachable: The server does not answer.
+            NotAMissionError: There is no start that this process can read.
+        """
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,14 @@ class ToolSession(Protocol):
     async def contract(self, tool: str) -> Contract | None:
         """What the server says the tool is now; None where it has none. Raises Unreachable."""
 
+    async def template(self, resource: str) -> Contract | None:
+        """What the server says the resource template is now; None where it has none. Raises Unreachable."""
+
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Sends the call once. Raises Lost."""
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Reads the resource once, its text alone. Raises Lost."""
 
 
 class Tools(Protocol):

@@ -56,10 +56,12 @@ class ModelAnswer:
     output_tokens: int | None = None
     cost_micros: int = 0
     departure: Departure | None = None
+    fallbacks: int = 0
+    """How many further models the route has, should this answer be of no use."""
 
 
 class Models(Protocol):
     """Models, by whatever route."""
 
     async def complete(self, prompted: Prompted) -> ModelAnswer:
-        """One completion, without retries. Raises Unreachable."""
+        """One completion, without retries. Raises Unreachable, ProviderRefused, each with a `Setback` in its details."""

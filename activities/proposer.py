@@ -12,16 +12,19 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
+from activities.calling import served
 from activities.errors import TokenRefused, Unreachable
 from activities.grounds import Grounds, ProposeRequest, grounds
 from activities.lineage import Lineage, traced
 from activities.ports import Here, Ports
+from activities.provenance import Provenance, provenance
 from approvals.batch import trouble as batch_trouble
 from approvals.card import render
 from approvals.evidence import Evidence
 from approvals.jws import Signer
 from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvable
 from approvals.signed import Kind, Signed, seal
+from audit.extent import extent_trouble
 from audit.law import Law
 from audit.principals import principals_of, reset_trouble
 from audit.proposals import open_proposals
@@ -81,6 +84,9 @@ class Proposer:
         principals, trouble = principals_of(record, law.directory)
         asked = _Asked(request, record, law, now, principals)
         findings = [_mission(record, principals, trouble, law)]
+        full = extent_trouble(record)
+        if full is not None:
+            return self._refuse(asked, [*findings, Finding(check="extent", holds=False, words=full)])
         found = grounds(request, record, law, now)
         if isinstance(found, Finding):
             return self._refuse(asked, [*findings, found])
@@ -90,10 +96,12 @@ class Proposer:
             return self._refuse(asked, findings)
         lineage = await traced(record, law, self._ports)
         findings += [_together(found.actions, requirement), _meetable(found, requirement, asked), lineage.finding]
+        source = await provenance(found, request.cites, record, lineage.runs, law)
+        findings.append(source.finding)
         findings += await self._open(requirement, asked)
         if not all(finding.holds for finding in findings):
             return self._refuse(asked, findings)
-        return self._proposal(asked, found, (requirement, policies), lineage)
+        return self._proposal(asked, found, (requirement, policies), (lineage, source))
 
     async def _ruled(self, found: Grounds, asked: _Asked) -> tuple[Requirement | None, tuple[str, ...], list[Finding]]:
         """What all actions need together, by which policies, and what was found; no requirement where one may not be asked."""
@@ -133,10 +141,16 @@ class Proposer:
         except TokenRefused as error:
             return Finding(check="contract", holds=False, words=str(error))
         async with self._ports.tools.open(integration, token) as session:
-            return self._bundle.drift(action.operation, await session.contract(action.tool))
+            return self._bundle.drift(action.operation, await served(session, self._bundle.catalogue, action))
 
-    def _proposal(self, asked: _Asked, found: Grounds, ruled: tuple[Requirement, tuple[str, ...]], lineage: Lineage) -> Signed:
-        record, (action, *more), (requirement, policies) = asked.record, found.actions, ruled
+    def _proposal(
+        self,
+        asked: _Asked,
+        found: Grounds,
+        ruled: tuple[Requirement, tuple[str, ...]],
+        before: tuple[Lineage, Provenance],
+    ) -> Signed:
+        record, (action, *more), (requirement, policies), (lineage, source) = asked.record, found.actions, ruled, before
         draft = Proposal(
             action=action,
             more=tuple(more),
@@ -154,6 +168,9 @@ class Proposer:
             expires_at=asked.now + timedelta(seconds=requirement.expires_seconds),
             gate=self._signer.kid,
             card=NO_CARD,
+            earlier=lineage.earlier,
+            cites=source.cites,
+            origins=source.origins,
         )
         try:
             proposal = draft.model_copy(update={"card": render(draft).digest})

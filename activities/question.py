@@ -49,6 +49,15 @@ class Departure(Recorded):
     """How many different values were masked, by data class."""
 
 
+class Setback(Recorded):
+    """What the activity `reason` tells beside an error's words."""
+
+    fallbacks: int = 0
+    """How many further models the route has."""
+    departure: Departure | None = None
+    """What left before it failed; None where nothing did."""
+
+
 class Reasoned(Recorded):
     """A model's answer. Untrusted, whatever it says."""
 

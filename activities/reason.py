@@ -16,8 +16,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.dialogues import Dialogues, reasoned
-from activities.edge import mapped
 from activities.heartbeat import beating
+from activities.patience import misshapen, patient
 from activities.prompted import ModelAnswer, Models, Prompted
 from activities.question import Reasoned, ReasonRequest
 from activities.transcripts import Transcripts
@@ -62,16 +62,17 @@ class ReasonActivities:
         The model's answer, of the shape asked for; in a dialogue, what it says next.
 
         Raises:
-            ApplicationError: `UnknownPurpose`, `NoTools`, `TranscriptGone`, `TranscriptTooLong` (final); `Unreachable` and
-                `Misshapen` (retried).
+            ApplicationError: `UnknownPurpose`, `UnfitSchema`, `NoTools`, `TranscriptGone`, `TranscriptTooLong` and
+                `ProviderRefused` (final); `Unreachable` and `Misshapen` (retried, see `activities.patience`). The last two and
+                `ProviderRefused` tell a `Setback`.
         """
         prompt = _prompt(request.purpose)
         if request.dialogue is not None:
-            with mapped():
+            with patient():
                 async with beating():
                     return self._witness.signed(request, await self._dialogues.turn(prompt, request, request.dialogue))
         _check_schema(request.result_schema)
-        with mapped():
+        with patient():
             async with beating():
                 answer = await self._models.complete(_prompted(prompt, request))
                 # In a thread: heartbeats go on, whatever schema and answer make of it.
@@ -112,15 +113,15 @@ def _check_schema(schema: dict[str, JsonValue]) -> None:
 
 def _shaped(answer: ModelAnswer, schema: dict[str, JsonValue]) -> JsonValue:
     if len(answer.text) > MAX_ANSWER:
-        raise ApplicationError(f"`{answer.model}` answered with more than {MAX_ANSWER} characters", type="Misshapen")
+        raise misshapen(answer, f"answered with more than {MAX_ANSWER} characters")
     try:
         value = parse(_inner(answer.text))
     except CanonicalError as error:
-        raise ApplicationError(f"`{answer.model}` did not answer with JSON: {error}", type="Misshapen") from error
+        # Where and why, never what: an answer may quote what was masked.
+        raise misshapen(answer, "did not answer with JSON") from error
     errors = list(Draft202012Validator(schema, registry=NOTHING_ELSE).iter_errors(value))
     if errors:
-        where = errors[0].json_path
-        raise ApplicationError(f"`{answer.model}` answered another shape at `{where}`", type="Misshapen")
+        raise misshapen(answer, f"answered another shape at `{errors[0].json_path}`")
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from litellm import ModelResponse
@@ -27,24 +28,30 @@ def assess(inputs: dict[str, Any]) -> dict[str, Any]:
     order, text = inputs["order"], inputs["ticket"]["text"]
     days, paid = order["days_since_delivery"], order["paid_minor"] - order.get("refunded_minor", 0)
     asked = _asked(text, order["currency"]) or paid
-    window = _window(inputs.get("terms", {}).get("passages", []))
-    if window is None:
-        return {"refundable": False, "amount_minor": 0, "reason": "The terms that were found name no refund window."}
+    found = _window(inputs.get("terms", {}).get("passages", []))
+    if found is None:
+        return _finding(False, 0, "The terms that were found name no refund window.")
+    window, cites = found
     if days > window:
-        reason = f"Delivered {days} days ago; the terms allow {window} days."
-        return {"refundable": False, "amount_minor": 0, "reason": reason}
+        return _finding(False, 0, f"Delivered {days} days ago; the terms allow {window} days.", cites)
     amount = min(asked, paid)
     if amount <= 0:
-        return {"refundable": False, "amount_minor": 0, "reason": "Everything that was paid has been refunded already."}
+        return _finding(False, 0, "Everything that was paid has been refunded already.")
     capped = " The customer asked for more than was paid." if asked > paid else ""
-    reason = f"Delivered {days} days ago, within the {window} days of the terms.{capped}"
-    return {"refundable": True, "amount_minor": amount, "reason": reason}
+    return _finding(True, amount, f"Delivered {days} days ago, within the {window} days of the terms.{capped}", cites)
 
 
-def _window(passages: list[dict[str, Any]]) -> int | None:
-    """Days, as the first passage that names them says."""
-    named = (_WINDOW.search(passage["text"]) for passage in passages)
-    return next((int(match[1]) for match in named if match), None)
+def _finding(refundable: bool, amount: int, reason: str, cites: Sequence[str] = ()) -> dict[str, Any]:
+    return {"refundable": refundable, "amount_minor": amount, "reason": reason, "cites": [cite for cite in cites if cite]}
+
+
+def _window(passages: list[dict[str, Any]]) -> tuple[int, tuple[str, ...]] | None:
+    """Days, as the first passage that names them says, and its id where it has one."""
+    for passage in passages:
+        match = _WINDOW.search(passage["text"])
+        if match:
+            return int(match[1]), (passage.get("id", ""),)
+    return None
 
 
 def _asked(text: str, currency: str) -> int | None:

@@ -8,13 +8,15 @@ arguments themselves, which are shown whole, escaped and labelled as what will b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from pydantic import JsonValue
 
 from approvals.display import broken, columns, visible, visible_json
+from approvals.leaves import leaves
+from approvals.line import Line as Line
 from approvals.proposal import Prior, PriorKind, Proposal, Seen, proposal_id
+from approvals.sources import CITED, WHERE, cited, stands
 from policies.canonical import Digest, digest
 from policies.model import Recorded
 
@@ -24,18 +26,12 @@ NARROWEST = 50
 """Columns that the card's own frame needs."""
 SIGNED_BY = "signed by "
 _BAR = "| "
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-
-
-class Line(Recorded):
-    """One labelled line, already safe to print."""
-
-    label: str
-    text: str
+_ONLY_WHERE_THERE = ("origins", "cites")
+"""Parts that cards from before there were any have not."""
 
 
 class Card(Recorded):
-    """A card in four parts, each in order."""
+    """A card in parts, each in order."""
 
     title: str
     facts: tuple[Line, ...]
@@ -45,6 +41,10 @@ class Card(Recorded):
     untrusted: tuple[str, ...]
     heading: str = WILL_BE_SENT
     """What the arguments are."""
+    origins: tuple[Line, ...] = ()
+    """Where the arguments' values stand."""
+    cites: tuple[Line, ...] = ()
+    """The passages that are cited."""
 
     @property
     def digest(self) -> Digest:
@@ -52,8 +52,9 @@ class Card(Recorded):
         return digest("card", self.form())
 
     def form(self) -> dict[str, JsonValue]:
-        """What is digested. The usual heading is left out, so that cards from before there were others stay what they were."""
-        return self.model_dump(mode="json", exclude={"heading"} if self.heading == WILL_BE_SENT else set[str]())
+        """What is digested. The usual heading and later parts that are empty are left out: older cards stay what they were."""
+        absent = {name for name in _ONLY_WHERE_THERE if not getattr(self, name)}
+        return self.model_dump(mode="json", exclude=absent | ({"heading"} if self.heading == WILL_BE_SENT else set[str]()))
 
 
 def render(proposal: Proposal) -> Card:
@@ -65,6 +66,8 @@ def render(proposal: Proposal) -> Card:
         seen=tuple(Line(label=f"event {seen.event_id}", text=_seen(seen)) for seen in proposal.seen),
         untrusted=tuple(visible(line) for line in proposal.because.splitlines()) or ("(nothing)",),
         heading=WILL_BE_SENT if proposal.reconciles is None else WAS_SENT,
+        origins=stands(proposal),
+        cites=tuple(map(cited, proposal.cites)),
     )
 
 
@@ -94,7 +97,7 @@ def _facts(proposal: Proposal) -> list[Line]:
         Line(label="by policy", text=", ".join(proposal.policies)),
         Line(label="expires", text=proposal.expires_at.isoformat(timespec="seconds")),
     ]
-    lines += [*_amended(proposal), *_asked(proposal)]
+    lines += [*_amended(proposal), *_asked(proposal), *_earlier(proposal)]
     lines += [Line(label="caution", text=_again(prior)) for prior in proposal.prior if prior.same and _done(prior)]
     return [*lines, *map(_before, proposal.prior)]
 
@@ -116,15 +119,26 @@ def _done(prior: Prior) -> bool:
 
 def _again(prior: Prior) -> str:
     words = "the same was done before" if prior.kind is not PriorKind.UNKNOWN else "the same may have been done before"
-    where = f"mission {visible_json(prior.mission)}" if prior.mission else "this mission"
+    here = "an earlier run of this mission" if prior.run else "this mission"
+    where = f"mission {visible_json(prior.mission)}" if prior.mission else here
     return f"{words}, in {where} (proposal {proposal_id(prior.proposal)})"
 
 
 def _before(prior: Prior) -> Line:
     """An earlier proposal; another mission's name stands in quotes, so that what follows is no part of it."""
     kind = f"{prior.kind}, failed" if prior.failed else str(prior.kind)
-    where = f"mission {visible_json(prior.mission)}: " if prior.mission else ""
+    here = f"this mission's run {visible(prior.run)}: " if prior.run else ""
+    where = f"mission {visible_json(prior.mission)}: " if prior.mission else here
     return Line(label=f"before this ({kind})", text=f"{where}{prior.operation} {visible_json(prior.arguments)}")
+
+
+def _earlier(proposal: Proposal) -> list[Line]:
+    """Of which runs the card answers for what they did."""
+    heads, mission = proposal.earlier, proposal.action.mission.mission_id
+    own = sum(head.mission_id == mission for head in heads)
+    told = [(own, "of this mission"), (len(heads) - own, "of missions before it")]
+    words = " and ".join(f"{count} {whose}" for count, whose in told if count)
+    return [Line(label="earlier runs", text=f"{words}, each read to its end")] if heads else []
 
 
 def _amended(proposal: Proposal) -> list[Line]:
@@ -164,20 +178,8 @@ def _sent(proposal: Proposal) -> list[Line]:
     return lines
 
 
-def _arguments(value: JsonValue, path: str = "") -> list[Line]:
-    match value:
-        case dict() if value:
-            return [line for key in sorted(value) for line in _arguments(value[key], below(path, key))]
-        case list() if value:
-            return [line for index, item in enumerate(value) for line in _arguments(item, f"{path}[{index}]")]
-    return [Line(label=path or "(none)", text=visible_json(value))]
-
-
-def below(path: str, key: str) -> str:
-    """The path of *key*. One that could be read as a path itself stands in quotes: `a.b` is never `a["b"]`."""
-    if not _PLAIN_KEY.fullmatch(key):
-        return f"{path}[{visible_json(key)}]"
-    return f"{path}.{key}" if path else key
+def _arguments(value: JsonValue) -> list[Line]:
+    return [Line(label=path or "(none)", text=visible_json(leaf)) for path, leaf in leaves(value)]
 
 
 def as_text(card: Card, width: int = 100) -> str:
@@ -186,8 +188,9 @@ def as_text(card: Card, width: int = 100) -> str:
     title, *more = broken(card.title, width - 4)
     parts = [title, *(f"  {_BAR}{piece}" for piece in more), "=" * columns(title), *labelled(card.facts, width, column)]
     parts += ["", card.heading, *labelled(card.arguments, width, column)]
-    if card.seen:
-        parts += ["", f"{_had(card)}:", *labelled(card.seen, width, column)]
+    for heading, lines in ((WHERE, card.origins), (CITED, card.cites), (f"{_had(card)}:", card.seen)):
+        if lines:
+            parts += ["", *broken(heading, width), *labelled(lines, width, column)]
     parts += ["", boxed("UNTRUSTED: written by the mission or a model", card.untrusted, width)]
     return "\n".join(parts)
 
@@ -225,8 +228,9 @@ def as_markdown(card: Card) -> str:
     """The card for the Temporal UI. Everything variable stands in code, where Markdown and HTML are inert."""
     parts = [f"### {_code(card.title)}", "", *_table(card.facts), "", f"**{_code(card.heading)}**", ""]
     parts += [*_table(card.arguments), ""]
-    if card.seen:
-        parts += [_had(card).capitalize(), "", *_table(card.seen), ""]
+    for heading, lines in ((f"**{WHERE}**", card.origins), (f"**{CITED}**", card.cites), (_had(card).capitalize(), card.seen)):
+        if lines:
+            parts += [heading, "", *_table(lines), ""]
     parts += ["**Untrusted: written by the mission or a model**", "", *_table(_says(card))]
     return "\n".join(parts)
 

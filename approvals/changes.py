@@ -11,6 +11,7 @@ from approvals.rehearsal import play, set_stage
 from policies.bundle import Bundle
 from policies.keys import PublicKey
 from policies.model import Recorded
+from policies.routes import Limits, Route
 from policies.scenario import Scenario
 from policies.source import sources
 
@@ -97,15 +98,21 @@ def _rewritten(old: Bundle, new: Bundle) -> Iterator[Change]:
 
 def _servers(bundle: Bundle) -> Parts:
     issuer = {"the token issuer": {"url": bundle.catalogue.issuer}}
-    return issuer | {
-        name: {
-            "url": entry.url,
-            "transport": entry.transport,
-            "resource": entry.resource,
-            "describe_scope": entry.describe_scope or "",
+    listed = bundle.catalogue.classes
+    classes = {"the data classes": {"listed": ", ".join(listed)}} if listed else {}
+    return (
+        issuer
+        | classes
+        | {
+            name: {
+                "url": entry.url,
+                "transport": entry.transport,
+                "resource": entry.resource,
+                "describe_scope": entry.describe_scope or "",
+            }
+            for name, entry in bundle.catalogue.integrations.items()
         }
-        for name, entry in bundle.catalogue.integrations.items()
-    }
+    )
 
 
 def _operations(bundle: Bundle) -> Parts:
@@ -115,6 +122,7 @@ def _operations(bundle: Bundle) -> Parts:
             "scope": operation.scope or "",
             "contract": operation.contract,
             "idempotency": operation.idempotency.model_dump_json() if operation.idempotency else "",
+            "classes": ", ".join(f"{path} is {data_class}" for path, data_class in operation.classes.items()),
         }
         for name, integration in bundle.catalogue.integrations.items()
         for tool, operation in integration.operations.items()
@@ -149,10 +157,26 @@ def _sign_in(bundle: Bundle) -> Parts:
 
 
 def _routes(bundle: Bundle) -> Parts:
-    return {
-        purpose: {"model": route.model, "endpoint": route.endpoint or "", "perimeter": route.perimeter}
-        for purpose, route in bundle.models.routes.items()
-    }
+    models = bundle.models
+    stated = {"perimeter": models.perimeter if models.perimeter == "closed" else "", "currency": models.currency}
+    whole = {"all models": stated} if any(stated.values()) else {}
+    return whole | {purpose: _choices(route) for purpose, route in models.routes.items()}
+
+
+def _choices(route: Route) -> dict[str, str]:
+    """The first model's parts as they are called, those of fallbacks by their number."""
+    parts: dict[str, str] = {}
+    for number, choice in enumerate(route.choices):
+        said = {
+            "model": choice.model,
+            "endpoint": choice.endpoint or "",
+            "perimeter": choice.perimeter,
+            "allows": ", ".join(choice.allows),
+            "limits": choice.limits.model_dump_json(exclude_defaults=True) if choice.limits != Limits() else "",
+            "prices": choice.prices.model_dump_json() if choice.prices else "",
+        }
+        parts |= {f"fallback {number} {what}" if number else what: words for what, words in said.items()}
+    return parts
 
 
 def _keys(keys: Iterable[PublicKey]) -> str:

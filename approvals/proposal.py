@@ -46,11 +46,13 @@ class Prior(Recorded):
     arguments: dict[str, JsonValue]
     kind: PriorKind
     mission: str = ""
-    """The mission whose run did it; empty where it was this very run."""
+    """The other mission that did it; empty where it was this very one."""
     failed: bool = False
     """The tool answered that it could not: its receipt says that nothing was done."""
     same: bool = False
     """Operation and arguments are those of the proposal that lists it."""
+    run: str = ""
+    """The earlier run of this mission that did it; empty where it was this very run, or another mission."""
 
 
 class Seen(Recorded):

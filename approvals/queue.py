@@ -116,8 +116,12 @@ async def waiting(visibility: Visibility, limit: int) -> list[Waiting]:
     return _sorted([_row(found) async for found in visibility.list_workflows(WAITING, limit=limit)])
 
 
-async def naming(visibility: Visibility, prefix: str, limit: int = 20) -> list[Waiting]:
-    """Runs, open or closed, that name a proposal whose digest begins with *prefix* (see `is_prefix`)."""
+async def naming(visibility: Visibility, prefix: str, limit: int = 100) -> list[Waiting]:
+    """
+    Runs, open or closed, that name a proposal whose digest begins with *prefix* (see `is_prefix`).
+
+    A mission may have several: a run begins with what the run before it named.
+    """
     query = f"{attributes.PROPOSAL} STARTS_WITH '{prefix}'"
     return _sorted([_row(found) async for found in visibility.list_workflows(query, limit=limit)])
 

@@ -23,7 +23,7 @@ from approvals.jws import Signer
 from approvals.proposal import Proposal
 from approvals.resolution import Resolution, resolve
 from approvals.signed import Kind
-from policies.action import Action, MissionRef, Principals, scope_of
+from policies.action import Action, MissionRef, Principals, operations_of, scope_of
 from policies.bundle import Bundle
 from policies.canonical import Digest, canonical, digest
 from policies.directory import Directory
@@ -162,8 +162,12 @@ def action_of(operation: str, mission_type: str, arguments: Mapping[str, object]
 
 
 def _acted(scenario: ActionScenario, stage: Stage) -> Played:
-    scope = scope_of(scenario.input)
-    principals = Principals(owner=scenario.owner, on_behalf_of=scenario.on_behalf_of, scope=scope)
+    principals = Principals(
+        owner=scenario.owner,
+        on_behalf_of=scenario.on_behalf_of,
+        scope=scope_of(scenario.input),
+        operations=operations_of(dict(scenario.input)) if scenario.operations is None else scenario.operations,
+    )
     action = action_of(scenario.operation, scenario.mission, scenario.arguments, stage.bundle)
     ruling = stage.bundle.rule(action, principals, stage.directory)
     docket = proposed(action, principals, ruling, stage) if ruling.outcome is Outcome.GATE else None

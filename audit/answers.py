@@ -10,10 +10,12 @@ from approvals.errors import SignatureError
 from approvals.proposal import Proposal, Refusal, proposal_id
 from approvals.settlement import Settlement, SettlementKind
 from approvals.signed import Kind, opened
+from audit.departed import departed
 from audit.events import shown
 from audit.freezing import names_freeze
 from audit.known import Known
 from audit.observation import Observation, ObservationKind
+from audit.passages import passage_digests, passage_words, passages_in
 from audit.proven import gate_of, proven
 from audit.record import Completed, Entry, MissionRecord
 from audit.witnesses import witness_of
@@ -158,16 +160,21 @@ class Answers:
 def _read(done: Completed) -> Observation:
     asked = _object(done.input)
     failed = ": the tool says that it could not" if _object(done.result).get("failed") is True else ""
-    what = f"{asked.get('operation', 'something')} {shown(asked.get('arguments', {}))}{failed}"
-    return _told(done, ObservationKind.READ, what, actor="a read worker")
+    found = passages_in(done.result)
+    what = f"{asked.get('operation', 'something')} {shown(asked.get('arguments', {}))}{failed}{passage_words(found)}"
+    told = _told(done, ObservationKind.READ, what, actor="a read worker")
+    return told.model_copy(update={"digests": {**told.digests, **passage_digests(found)}})
 
 
 def _reasoned(done: Completed) -> Observation:
     asked, answer = _object(done.input), _object(done.result)
     model = str(answer.get("model") or "an unnamed model")
     by = f"{model}: rules, no model was asked" if answer.get("rule_based") is True else f"model {model}"
-    what = f"{asked.get('purpose', 'something')} by {by}{_called(answer.get('calls'))}"
-    return _told(done, ObservationKind.REASONED, what, actor=model)
+    which = f" (fallback {asked['fallback']})" if isinstance(asked.get("fallback"), int) and asked["fallback"] else ""
+    words, digests = departed(answer.get("departure"))
+    what = f"{asked.get('purpose', 'something')} by {by}{which}{_called(answer.get('calls'))}{words}"
+    told = _told(done, ObservationKind.REASONED, what, actor=model)
+    return told.model_copy(update={"digests": {**told.digests, **digests}})
 
 
 def _called(calls: JsonValue) -> str:

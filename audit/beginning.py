@@ -28,10 +28,11 @@ def begun(record: MissionRecord, directory: Directory) -> Observation:
     principals, trouble = principals_of(record, directory)
     if trouble and sealed(attributes.memo):
         trouble = "the start cannot be opened here"
-    words = f"{started.mission.mission_type} mission with {shown(started.input)}"
+    words = f"{started.mission.mission_type} mission {_how(record)}"
     if principals.on_behalf_of:
         words += f", on behalf of {principals.on_behalf_of}"
-    before = start.predecessor(started.signed_start) if started.signed_start else None
+    signed = (record.origin or started).signed_start
+    before = start.predecessor(signed) if signed else None
     if before is not None:
         words += f", succeeding {before.mission_id} (run {before.run_id})"
     parent = attributes.parent_workflow_execution
@@ -46,10 +47,20 @@ def begun(record: MissionRecord, directory: Directory) -> Observation:
     return told.model_copy(update={**owner, "digests": _digests(record)})
 
 
+def _how(record: MissionRecord) -> str:
+    """What it was started with; for a later run, also from where it goes on, and what its mission wrote down for it."""
+    started, origin = record.started, record.origin
+    if not started.continues:
+        return f"with {shown(started.input)}"
+    with_what = f", begun with {shown(origin.input)}" if origin is not None else ""
+    return f"goes on from run {started.continued_run_id}{with_what}, carrying {shown(started.input)}"
+
+
 def _digests(record: MissionRecord) -> dict[str, Digest]:
-    """That of the input is what a signed start is over."""
-    if record.started.input is None:
+    """That of the input is what a signed start is over: for a later run, that of the first."""
+    signed = record.origin if record.started.continues else record.started
+    if signed is None or signed.input is None:
         return {}
     with suppress(CanonicalError):
-        return {"input": start.input_digest(record.started.input)}
+        return {"input": start.input_digest(signed.input)}
     return {}

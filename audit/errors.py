@@ -1,4 +1,6 @@
 """
+NotNow                      what a payload stands for cannot be fetched at the moment: ask again
+
 AuditError                  could not tell what happened
  ├── UnknownEventError      the history holds fields that this version does not know: update sayso
  ├── NotAMissionError       the history is not one a mission can have
@@ -6,6 +8,13 @@ AuditError                  could not tell what happened
 """
 
 from __future__ import annotations
+
+
+class NotNow(Exception):
+    """
+    A payload could not be fetched, and may be fetched later. A codec raises it, and nobody who opens payloads takes it for a
+    payload that cannot be opened: what is read once must read the same ever after.
+    """
 
 
 class AuditError(Exception):

@@ -169,8 +169,8 @@ def _terminated(event: HistoryEvent) -> Observation:
 
 def _continued(event: HistoryEvent) -> Observation:
     attributes = event.workflow_execution_continued_as_new_event_attributes
-    given = f", with {listed(values(attributes.input))}" if attributes.input.payloads else ""
-    words = f"the mission goes on as run {attributes.new_execution_run_id}{given}"
+    given = f", carrying {listed(values(attributes.input))}" if attributes.input.payloads else ""
+    words = f"this run is over, and the mission goes on as run {attributes.new_execution_run_id}{given}"
     return told(event, ObservationKind.ENDED, words, actor=MISSION)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from approvals.signed import Kind
 from audit.archive import fits
 from audit.chain import settled_events
 from audit.claims import announcements
+from audit.enclosed import members_of as enclosed
 from audit.manifest import FORMAT, MANIFEST, Manifest, member, written
 from audit.payloads import encrypted, key_id, unopened
 from audit.proven import proposed
@@ -63,6 +64,10 @@ class Sources:
     """Files of policy bundles, by the bundle's digest."""
     version: str
     """Of the exporter."""
+    runs: Mapping[str, Sequence[HistoryEvent]] = field(default_factory=dict)
+    """The mission's runs before this one, by id, the nearest first, as stored."""
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    """The stored payloads that all these histories refer to, by address."""
 
 
 def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
@@ -84,8 +89,12 @@ def members_of(sources: Sources, seal: Seal | None) -> dict[str, bytes]:
     told = _told(sources)
     if sealed:
         told = {name + SEALED_SUFFIX: seal(content, name) for name, content in told.items()} if seal is not None else {}
-    for more in (*_policies(sources), _uses(sources), told):
-        # INVARIANT: the history is always kept. What there is no room for is left out, and the archive is INCOMPLETE.
+    elif any(key_id(events[:1]) is not None for events in sources.runs.values()):
+        # Encryption was switched off since: what the rail tells of how the mission began was encrypted.
+        told = {}
+    for more in (*_policies(sources), _uses(sources), *_runs(sources), enclosed(sources.contents) | told):
+        # INVARIANT: the history is always kept. What there is no room for is left out, and the archive is INCOMPLETE. Rail and
+        # cards follow from the contents.
         if fits({**members, **more}):
             members |= more
     members[MANIFEST] = written(
@@ -117,6 +126,11 @@ def _policies(sources: Sources) -> Iterator[dict[str, bytes]]:
 
 def _uses(sources: Sources) -> dict[str, bytes]:
     return dict(stored(f"uses/{key}", settled_events(events)) for key, events in sources.uses.items())
+
+
+def _runs(sources: Sources) -> Iterator[dict[str, bytes]]:
+    for run_id, events in sources.runs.items():
+        yield dict([stored(f"runs/{run_id}", settled_events(events))])
 
 
 def derived(record: MissionRecord, directory: Directory) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from approvals.proposal import proposal_id
+from audit.departed import departed_before
 from audit.events import MISSION, failure_words, told
 from audit.known import Known
 from audit.observation import Observation, ObservationKind
@@ -65,16 +66,19 @@ class Labour:
 
 
 def ended_badly(event: HistoryEvent, asked: HistoryEvent) -> Observation:
-    """An activity that has no result."""
+    """An activity that has no result. What left for a model all the same is told of it."""
+    digests: dict[str, Digest] = {}
     match event.event_type:
         case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
             failed = event.activity_task_failed_event_attributes
-            words, who = failure_words(failed.failure), failed.identity
+            left, digests = departed_before(failed.failure)
+            words, who = failure_words(failed.failure) + left, failed.identity
         case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
             words, who = f"timed out ({failure_words(event.activity_task_timed_out_event_attributes.failure)})", ""
         case _:
             words, who = "was cancelled", event.activity_task_canceled_event_attributes.identity
-    return told(event, ObservationKind.TROUBLE, f"{_name(asked)}: {words}", who, asked.event_id)
+    found = told(event, ObservationKind.TROUBLE, f"{_name(asked)}: {words}", who, asked.event_id)
+    return found.model_copy(update={"digests": {**found.digests, **digests}}) if digests else found
 
 
 def _name(asked: HistoryEvent) -> str:

@@ -84,8 +84,9 @@ class Observation(Recorded):
     digests: dict[str, Digest] = Field(default_factory=dict)
     """
     By what they are of. `proposal`, `action` (of the first item; `action.1` and so on of those after it), `card`, `receipt`,
-    `claim`, `sent`, `input` as the gate makes them; `head`: of the trail that was judged, reviewed or proposed upon;
-    `request`, `result`: SHA-256 of the bytes in the history.
+    `claim`, `sent`, `input` as the gate makes them; `passage`, `passage.1` and so on: of the knowledge that a read brought;
+    `departure`: of the messages that left for a model, as its worker says; `head`: of the trail that was judged, reviewed or
+    proposed upon; `request`, `result`: SHA-256 of the bytes in the history.
     """
     cause: int | None = None
     """

@@ -42,6 +42,9 @@ class Started:
     signed_start: str | None
     legible: bool = True
     """Whether the input is one value that could be read, or there is none. Else nobody can have signed for it."""
+    continues: bool = False
+    """Whether the mission itself went on as this run from the one before it. The server writes that of a run that a workflow
+    continued as new, and neither of one that was started, nor of one that is repeated, retried or scheduled."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 Opening payloads: copies of events with every payload decoded, beside the events as stored.
 
 A payload that cannot be opened stays in place, marked as sealed; it is never an error, because one unreadable signal must
-not hide a mission from its gate. A failure keeps its message and stack trace in a payload of its own where payloads are
-encrypted; in the copies they stand where they belong.
+not hide a mission from its gate. One that cannot be fetched at the moment is another matter: `NotNow` passes through. A
+failure keeps its message and stack trace in a payload of its own where payloads are encrypted; in the copies they stand where
+they belong.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -20,16 +22,23 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import PayloadCodec
 
+from audit.errors import NotNow
+
 SEALED = b"sayso/sealed"
 """The encoding of what could not be opened."""
 ENCRYPTED = b"binary/encrypted"
 """The encoding of what was encrypted."""
+STORED = b"binary/sayso-stored"
+"""The encoding of what refers to a payload store; see `audit.references`."""
 KEY_ID = "encryption-key-id"
 """Metadata of an encrypted payload that names its key."""
 PLAIN = frozenset({b"json/plain", b"json/protobuf", b"binary/plain", b"binary/protobuf", b"binary/null"})
 """Encodings that no codec writes: a marker's header is the SDK's own, and what came before encryption was switched on."""
+MAX_FETCHED, MAX_FETCHED_BY_SIGNALS = 128 * 1024 * 1024, 32 * 1024 * 1024
+"""Bytes that the references in one history may bring: a signal is cheap, and ten thousand may refer to the same payload."""
 _ENCODING = re.compile(rb"\n\x08encoding\x12(.)", re.DOTALL)
 """How a payload's metadata names its encoding on the wire: key, then the value's length."""
+_SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 SEALED_WORDS = "sealed: this machine has no key for it"
 
 _M = TypeVar("_M", bound=Message)
@@ -41,27 +50,43 @@ def key_id(events: Sequence[HistoryEvent]) -> str | None:
 
     Signals are not looked at: anybody may send one that names any key.
     """
-    signal = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-    found = (_encrypted(event) for event in events if event.event_type != signal)
+    found = (_encrypted(event) for event in events if event.event_type != _SIGNALED)
     return next(
         (payload.metadata.get(KEY_ID, b"").decode("utf-8", "replace") for payload in found if payload is not None), None
     )
 
 
 async def open_events(events: Sequence[HistoryEvent], codec: PayloadCodec | None) -> list[HistoryEvent]:
-    """Copies of *events* with their payloads decoded by *codec*."""
-    return [await opened(event, codec) for event in events]
+    """
+    Copies of *events*, from the first of a history on, with their payloads decoded by *codec*. What more is referred to in a
+    payload store than may be fetched is sealed.
+
+    INVARIANT: that is counted in the order of events, so that a gate that reads a part and a verifier that reads all of it seal
+    the same; and signals apart, or strangers could use up what workers need.
+
+    Raises:
+        NotNow: The codec does.
+    """
+    signals, others = _Room(MAX_FETCHED_BY_SIGNALS), _Room(MAX_FETCHED)
+    return [await opened(event, codec, signals if event.event_type == _SIGNALED else others) for event in events]
 
 
-async def opened(message: _M, codec: PayloadCodec | None) -> _M:
-    """A copy of *message* with its payloads decoded by *codec*, and the messages of its failures readable."""
-    copy = type(message)()
+@dataclass
+class _Room:
+    """How much may still be fetched."""
+
+    left: int = MAX_FETCHED
+
+
+async def opened(message: _M, codec: PayloadCodec | None, room: _Room | None = None) -> _M:
+    """A copy of *message* with its payloads decoded by *codec*, and the messages of its failures readable. Raises NotNow."""
+    copy, within = type(message)(), room or _Room()
     copy.CopyFrom(message)
     for part in _parts(copy):
         if isinstance(part, Failure):
             restore(part)
         else:
-            await _open(part, codec)
+            await _open(part, codec, within)
     return copy
 
 
@@ -86,7 +111,7 @@ def sealed(message: Message) -> bool:
     data = message.SerializeToString()
     if all(data[found.end() : found.end() + found[1][0]] in PLAIN for found in _ENCODING.finditer(data)):
         return False
-    return any(isinstance(part, Payload) and _closed(part) for part in _parts(message))
+    return any(map(_closed, payloads_in(message)))
 
 
 def _closed(payload: Payload) -> bool:
@@ -95,10 +120,16 @@ def _closed(payload: Payload) -> bool:
 
 
 def _encrypted(event: HistoryEvent) -> Payload | None:
-    if ENCRYPTED not in event.SerializeToString():
+    data = event.SerializeToString()
+    if ENCRYPTED not in data and STORED not in data:
         return None
-    parts = (part for part in _parts(event) if isinstance(part, Payload))
-    return next((payload for payload in parts if payload.metadata.get("encoding") == ENCRYPTED), None)
+    return next(filter(_locked, payloads_in(event)), None)
+
+
+def _locked(payload: Payload) -> bool:
+    """Whether *payload*, as stored, is encrypted, or refers to something that is."""
+    encoding = payload.metadata.get("encoding")
+    return encoding == ENCRYPTED or (encoding == STORED and KEY_ID in payload.metadata)
 
 
 def encrypted(event: HistoryEvent) -> bool:
@@ -113,7 +144,7 @@ def unopened(event: HistoryEvent) -> HistoryEvent:
     for part in _parts(copy):
         if isinstance(part, Failure):
             restore(part)
-        elif part.metadata.get("encoding") == ENCRYPTED:
+        elif _locked(part):
             part.metadata["encoding"] = SEALED
     return copy
 
@@ -143,11 +174,17 @@ def _text(value: object) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-async def _open(payload: Payload, codec: PayloadCodec | None) -> None:
-    if payload.metadata.get("encoding") in PLAIN:
+async def _open(payload: Payload, codec: PayloadCodec | None, room: _Room) -> None:
+    encoding = payload.metadata.get("encoding")
+    if encoding in PLAIN:
+        return
+    if encoding == STORED and room.left <= 0:
+        payload.metadata["encoding"] = SEALED
         return
     decoded = await _decoded(payload, codec) if codec is not None else payload
-    if decoded is None or decoded.metadata.get("encoding") == ENCRYPTED:
+    if encoding == STORED and decoded is not None:
+        room.left -= decoded.ByteSize()
+    if decoded is None or decoded.metadata.get("encoding") in (ENCRYPTED, STORED):
         payload.metadata["encoding"] = SEALED
     elif decoded is not payload:
         payload.CopyFrom(decoded)
@@ -156,9 +193,16 @@ async def _open(payload: Payload, codec: PayloadCodec | None) -> None:
 async def _decoded(payload: Payload, codec: PayloadCodec) -> Payload | None:
     try:
         decoded = await codec.decode([payload])
+    except NotNow:
+        raise
     except Exception:  # a codec may raise anything on hostile bytes; the mark is the answer
         return None
     return decoded[0] if len(decoded) == 1 else None
+
+
+def payloads_in(message: Message) -> Iterator[Payload]:
+    """Every payload below *message*."""
+    return (part for part in _parts(message) if isinstance(part, Payload))
 
 
 def _parts(message: Message) -> Iterator[Payload | Failure]:

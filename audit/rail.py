@@ -30,7 +30,7 @@ from audit.notice import notice
 from audit.observation import Mark, Observation, ObservationKind
 from audit.parts import answer_in, completed_in, heard_in, withdraws
 from audit.payloads import sealed
-from audit.record import MissionRecord
+from audit.record import MissionRecord, Started
 from audit.signals import Signals
 from audit.trail import Trail
 from policies.directory import Directory
@@ -57,7 +57,7 @@ def rail(record: MissionRecord, directory: Directory) -> tuple[Observation, ...]
 
 def railed(record: MissionRecord, directory: Directory) -> Rail:
     """The rail of *record*, to look at what is folded, or to take in more."""
-    found = Rail(record.namespace, record.mission_id, record.run_id, directory)
+    found = Rail(record.namespace, record.mission_id, record.run_id, directory, record.origin)
     found.extend(zip(record.raw, record.opened, strict=True))
     return found
 
@@ -74,8 +74,15 @@ class Told:
 class Rail:
     """One run's rail as far as its events were taken in."""
 
-    def __init__(self, namespace: str, mission_id: str, run_id: str, directory: Directory) -> None:
+    def __init__(
+        self, namespace: str, mission_id: str, run_id: str, directory: Directory, origin: Started | None = None
+    ) -> None:
+        """
+        Args:
+            origin: The start of the mission's first run, where this run goes on from another.
+        """
         self._where = (namespace, mission_id, run_id)
+        self._origin = origin
         self._directory = directory
         self._trail = Trail()
         self._labour = Labour()
@@ -147,7 +154,7 @@ class Rail:
             return _unproven(event)
         if self._run is None:
             # INVARIANT: the first sound event is the start.
-            record = MissionRecord(*self._where, raw=(stored,), opened=(event,))
+            record = MissionRecord(*self._where, raw=(stored,), opened=(event,), origin=self._origin)
             self._run = _Run.of(record, self._directory)
             return self._run.start
         kind = int(event.event_type)

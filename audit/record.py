@@ -12,8 +12,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType
+from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
 
 from approvals.decision import Heard
 from approvals.signed import Kind
@@ -71,10 +71,19 @@ class MissionRecord:
 
     @classmethod
     def of(
-        cls, namespace: str, mission_id: str, run_id: str, raw: Sequence[HistoryEvent], opened: Sequence[HistoryEvent]
+        cls,
+        namespace: str,
+        mission_id: str,
+        run_id: str,
+        raw: Sequence[HistoryEvent],
+        opened: Sequence[HistoryEvent],
+        origin: Started | None = None,
     ) -> MissionRecord:
         """
         The record of settled events.
+
+        Args:
+            origin: The start of the mission's first run, where this run goes on from another (see `Started.continues`).
 
         Raises:
             NotAMissionError: The history does not begin with a start.
@@ -83,7 +92,7 @@ class MissionRecord:
         first = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
         if not settled or settled[0].event_type != first:
             raise NotAMissionError(f"the history of `{mission_id}` does not begin with a start")
-        return cls(namespace, mission_id, run_id, settled, opened[: len(settled)])
+        return cls(namespace, mission_id, run_id, settled, opened[: len(settled)], origin)
 
     @cached_property
     def chain(self) -> tuple[Digest, ...]:
@@ -111,6 +120,7 @@ class MissionRecord:
             input=only_value(attributes.input.payloads),
             signed_start=signed if isinstance(signed, str) else None,
             legible=legible(attributes.input.payloads),
+            continues=_continues(attributes, self.run_id),
         )
 
     @cached_property
@@ -154,6 +164,15 @@ class MissionRecord:
         return self.raw[-1].event_type in CLOSING
 
     @property
+    def went_on_as(self) -> str:
+        """The run as which the mission itself went on from this one; empty where it did not."""
+        end = self.raw[-1]
+        # Of another event this field is empty, but nothing keeps a stranger's archive from having one.
+        continued = end.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+        run_id: str = end.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return run_id if continued else ""
+
+    @property
     def cancel_requested(self) -> bool:
         """Whether somebody asked the run to cancel."""
         wanted = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
@@ -176,6 +195,12 @@ class MissionRecord:
         found: _T = self.known[key][1]
         return found
 
+    def again(self) -> MissionRecord:
+        """The same record for another look: what it says is kept, and what was found by a directory is not."""
+        found = replace(self, known={})
+        vars(found).update({name: value for name, value in vars(self).items() if name in _PREFIXES})
+        return found
+
     @property
     def head(self) -> int:
         """Id of the last settled event."""
@@ -185,3 +210,10 @@ class MissionRecord:
     def last_event_at(self) -> datetime:
         """Time of the last settled event."""
         return when(self.raw[-1].event_time)
+
+
+def _continues(attributes: WorkflowExecutionStartedEventAttributes, run_id: str) -> bool:
+    first, before = attributes.first_execution_run_id, attributes.continued_execution_run_id
+    itself = attributes.initiator == ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
+    # A reset copies this event, and leaves in it the run that it repeats.
+    return itself and bool(before) and first not in ("", run_id) and attributes.original_execution_run_id == run_id

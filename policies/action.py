@@ -15,6 +15,7 @@ MAX_ARGUMENTS = 8 * 1024
 MAX_SCOPE = 50
 MAX_SCOPE_TEXT = 500
 """Characters."""
+MAX_OPERATIONS = 50
 
 
 class MissionRef(Recorded):
@@ -77,6 +78,8 @@ class Principals(Recorded):
     on_behalf_of: str | None = None
     scope: dict[str, str] = Field(default_factory=dict)
     """What the mission was started for; see `scope_of`. Proven by the signed start, so only as good as `owner`."""
+    operations: tuple[str, ...] | None = None
+    """All that the mission may read or commit, whatever policy permits it more; None: its start says nothing about it."""
 
 
 def scope_of(given: JsonValue) -> dict[str, str]:
@@ -89,6 +92,22 @@ def scope_of(given: JsonValue) -> dict[str, str]:
     texts = {name: _text(value) for name, value in given.items()} if isinstance(given, dict) else {}
     scope = {name: text for name, text in texts.items() if text is not None and len(name) <= MAX_SCOPE_TEXT}
     return scope if len(scope) <= MAX_SCOPE else {}
+
+
+def operations_of(given: JsonValue) -> tuple[str, ...] | None:
+    """
+    The operations that a mission's input binds it to: its top-level `operations`; None where it has none.
+
+    Anything but a list of at most MAX_OPERATIONS names binds it to nothing at all. It only takes away, so it counts as well
+    where nobody signed it.
+    """
+    if not isinstance(given, dict) or "operations" not in given:
+        return None
+    listed = given["operations"]
+    if not isinstance(listed, list) or len(listed) > MAX_OPERATIONS:
+        return ()
+    names = tuple(name for name in listed if isinstance(name, str) and len(name) <= MAX_SCOPE_TEXT)
+    return names if len(names) == len(listed) else ()
 
 
 def _text(value: JsonValue) -> str | None:

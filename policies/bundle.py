@@ -45,7 +45,7 @@ class Bundle:
 
     def rule(self, action: Action, principals: Principals, directory: Directory) -> Ruling:
         """Policy's answer for *action*. Whatever cannot be judged is forbidden, with every reason that was found."""
-        findings = [self._classified(action), self._fits(action)]
+        findings = [self._classified(action), self._fits(action), *_within(action, principals)]
         if not all(finding.holds for finding in findings):
             return self._forbid(findings)
         permission = self.rulebook.permits(action, principals, directory)
@@ -104,6 +104,17 @@ class Bundle:
 
     def _forbid(self, findings: list[Finding], policies: tuple[str, ...] = ()) -> Ruling:
         return Ruling(outcome=Outcome.FORBID, findings=tuple(findings), policies=policies, bundle=self.digest)
+
+
+def _within(action: Action, principals: Principals) -> list[Finding]:
+    """Whether the mission was started for such calls, where its start names the operations that it is for."""
+    if principals.operations is None:
+        return []
+    holds = action.operation in principals.operations
+    words = f"`{action.operation}` is among the operations that the mission was started for"
+    if not holds:
+        words = f"the mission was not started for `{action.operation}`; its start lists other `operations`, or none"
+    return [Finding(check="scope", holds=holds, words=words)]
 
 
 def bundle_digest(files: Mapping[str, bytes]) -> Digest:

@@ -6,9 +6,10 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from policies.canonical import Digest
+from policies.classes import ClassPath, DataClass
 from policies.contract import Contract
 from policies.model import Written
 
@@ -48,13 +49,19 @@ class Idempotency(Written):
 
 
 class Operation(Written):
-    """One classified tool."""
+    """One classified tool or resource."""
 
     effect: Effect = Effect.COMMIT
     scope: str | None = None
     """OAuth scope that a read asks for; a commit asks for exactly itself instead."""
     contract: Digest
     idempotency: Idempotency | None = None
+    resource: str | None = None
+    """Of an MCP resource the URI template, `knowledge://{collection}/{document}`; None for a tool."""
+    knowledge: bool = False
+    """What it answers is passages, each with source, version and text; its argument `collection` says where they stand."""
+    classes: dict[ClassPath, DataClass] = Field(default_factory=dict)
+    """Which values of the tool's result are of a data class, by their path in it; see `policies.classes`."""
 
 
 class Integration(Written):
@@ -76,9 +83,21 @@ class Catalogue(Written):
 
     issuer: str
     """Base URL of the token issuer."""
+    classes: tuple[DataClass, ...] = ()
+    """Every data class there is: one that is used and not listed here does not load."""
     integrations: dict[Name, Integration]
     contracts: dict[str, Contract] = Field(default_factory=dict)
     """By full operation name; filled by the loader from `contracts/`."""
+
+    @model_validator(mode="after")
+    def _declared(self) -> Catalogue:
+        for name, integration in self.integrations.items():
+            for tool, operation in integration.operations.items():
+                for path, data_class in operation.classes.items():
+                    if data_class not in self.classes:
+                        words = f"`{name}.{tool}` classes `{path}` as `{data_class}`, which is not listed under `classes`"
+                        raise ValueError(words)
+        return self
 
     def find(self, name: str) -> tuple[str, Integration, Operation] | None:
         """Integration name, integration and operation for `payments.issue_refund`; None where nothing is classified."""

@@ -1,4 +1,4 @@
-"""What a person pinned and what a server serves now, tool by tool."""
+"""What a person pinned and what a server serves now, tool by tool and resource by resource."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from policies.catalogue import Integration, plain
 from policies.contract import Contract
 from policies.errors import CanonicalError
 from policies.model import Recorded
+from policies.uri_template import TemplateError, variables
 
 
 class Standing(StrEnum):
-    """How a tool stands."""
+    """How a tool or resource stands."""
 
     PINNED = "pinned"
     DRIFTED = "drifted"
@@ -25,13 +26,16 @@ class Standing(StrEnum):
 
 
 class Tool(Recorded):
-    """One tool of one integration."""
+    """One tool or resource of one integration."""
 
     operation: str
     """Full name."""
     standing: Standing
     parts: tuple[str, ...] = ()
-    """What drifted: `name`, `description`, `input schema`, or `contract file` where only that is not what was pinned."""
+    """
+    What drifted: `name`, `description`, `input schema`, `URI template`, or `contract file` where only that is not what was
+    pinned.
+    """
     pinned: Contract | None = None
     served: Contract | None = None
     words: str = ""
@@ -40,27 +44,27 @@ class Tool(Recorded):
 
 def compared(name: str, integration: Integration, kept: Iterable[Contract], served: Sequence[Contract]) -> tuple[Tool, ...]:
     """
-    Every tool of *integration*, which is called *name*: listed ones first, then those that only the server knows.
+    Every tool and resource of *integration*, which is called *name*: listed ones first, then those that only the server knows.
 
     Args:
         kept: What `contracts/` holds.
-        served: What the server lists, in its order.
+        served: What the server lists, in its order. A tool and a resource may have one name: they are two things.
     """
     known = {contract.name: contract for contract in kept}
-    offered: dict[str, Contract] = {}
+    offered: dict[_Key, Contract] = {}
     for contract in served:
-        offered.setdefault(contract.name, contract)
-    twice = {contract.name for contract in served if sum(other.name == contract.name for other in served) > 1}
+        offered.setdefault(_key(contract), contract)
+    twice = {key for key in offered if sum(_key(other) == key for other in served) > 1}
+    listed = {(tool, operation.resource is not None): operation.contract for tool, operation in integration.operations.items()}
     tools = [
-        _listed(f"{name}.{tool}", operation.contract, known.get(tool), offered.get(tool), served)
-        for tool, operation in integration.operations.items()
+        (key, _listed(f"{name}.{key[0]}", pin, known.get(key[0]), offered.get(key), served)) for key, pin in listed.items()
     ]
     tools += [
-        Tool(operation=f"{name}.{tool}", standing=Standing.UNLISTED, served=contract)
-        for tool, contract in offered.items()
-        if tool not in integration.operations
+        (key, Tool(operation=f"{name}.{key[0]}", standing=Standing.UNLISTED, served=contract))
+        for key, contract in offered.items()
+        if key not in listed
     ]
-    return tuple(_warned(tool, twice) for tool in tools)
+    return tuple(_warned(tool, key in twice, tool.operation.partition(".")[2] in integration.operations) for key, tool in tools)
 
 
 def parts(pinned: Contract, served: Contract) -> tuple[str, ...]:
@@ -70,6 +74,7 @@ def parts(pinned: Contract, served: Contract) -> tuple[str, ...]:
         ("description", pinned.description, served.description),
         # As text, since True equals 1 in Python and not in a schema.
         ("input schema", _text(pinned.input_schema), _text(served.input_schema)),
+        ("URI template", pinned.uri_template, served.uri_template),
     )
     return tuple(part for part, was, now in pairs if was != now)
 
@@ -83,7 +88,7 @@ def difference(pinned: Contract | None, served: Contract) -> list[str]:
 def _listed(operation: str, pin: Digest, kept: Contract | None, served: Contract | None, offered: Sequence[Contract]) -> Tool:
     if served is None:
         twin = next((other.name for other in offered if kept is not None and parts(kept, other) == ("name",)), None)
-        words = f"the server lists the same tool as `{twin}`" if twin else ""
+        words = f"the server lists the same as `{twin}`" if twin else ""
         renamed = ("name",) if twin else ()
         return Tool(operation=operation, standing=Standing.GONE, parts=renamed, pinned=kept, words=words)
     if _digest(served) == pin and kept is not None and _digest(kept) == pin:
@@ -94,16 +99,39 @@ def _listed(operation: str, pin: Digest, kept: Contract | None, served: Contract
     return Tool(operation=operation, standing=Standing.DRIFTED, parts=changed, pinned=kept, served=served)
 
 
-def _warned(tool: Tool, twice: set[str]) -> Tool:
-    name = tool.operation.partition(".")[2]
-    if name in twice:
-        return tool.model_copy(update={"words": "the server lists it more than once"})
-    if not plain(name):
-        words = "its name is not one that the catalogue takes: lower-case letters, digits and single underscores"
-        return tool.model_copy(update={"words": words})
+def _warned(tool: Tool, twice: bool, taken: bool) -> Tool:
+    """*tool* with what keeps it from being pinned; *taken*: the catalogue has its name."""
+    words = _words(tool, twice, taken)
+    return tool if words is None else tool.model_copy(update={"words": words})
+
+
+def _words(tool: Tool, twice: bool, taken: bool) -> str | None:
+    if twice:
+        return "the server lists it more than once"
+    if not plain(tool.operation.partition(".")[2]):
+        return "its name is not one that the catalogue takes: lower-case letters, digits and single underscores"
+    if tool.standing is Standing.UNLISTED and taken:
+        return "the catalogue has another of this name: one is a tool, and one a resource"
     if tool.served is not None and _digest(tool.served) is None:
-        return tool.model_copy(update={"words": "what the server says of it has no canonical form, so it cannot be pinned"})
-    return tool
+        return "what the server says of it has no canonical form, so it cannot be pinned"
+    return _template_words(tool.served.uri_template) if tool.served is not None else None
+
+
+def _template_words(template: str | None) -> str | None:
+    try:
+        if template is not None:
+            variables(template)
+    except TemplateError as error:
+        return f"its URI template {error}"
+    return None
+
+
+_Key = tuple[str, bool]
+"""A name, and whether it is a resource's."""
+
+
+def _key(contract: Contract) -> _Key:
+    return contract.name, contract.uri_template is not None
 
 
 def _digest(contract: Contract) -> Digest | None:
@@ -114,7 +142,7 @@ def _digest(contract: Contract) -> Digest | None:
 
 
 def _lines(contract: Contract) -> list[str]:
-    return _text(contract.model_dump(mode="json")).split("\n")
+    return _text(contract.form()).split("\n")
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,7 @@
 """
 PolicyError                 could not tell what is allowed: the answer is no
  ├── CanonicalError         a value has no single canonical form
+ ├── TooMuchError           (policies.finder) what is of a data class could not be looked for
  └── BundleError            the bundle does not load, or a file of it cannot be read
 """
 

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 
 from policies.bundle import Bundle, bundle_digest
 from policies.canonical import parse
-from policies.catalogue import Catalogue, Effect
+from policies.catalogue import Catalogue
+from policies.classified import trouble
 from policies.contract import Contract
 from policies.directory import Directory
 from policies.document import MAX_CHARACTERS, read_document
@@ -54,7 +55,7 @@ def load(root: Path) -> Bundle:
         directory=directory,
         rulebook=Rulebook(text, catalogue, directory),
         scenarios=_scenarios(root, catalogue, directory),
-        models=load_routes(root),
+        models=load_routes(root, catalogue),
     )
 
 
@@ -81,15 +82,24 @@ def load_trust(path: Path) -> Directory:
     return _model(path, Directory)
 
 
-def load_routes(root: Path) -> Routes:
+def load_routes(root: Path, catalogue: Catalogue | None = None) -> Routes:
     """
     The model routes alone; none where there is no `models.yaml`.
 
+    Args:
+        catalogue: Lists the data classes; read from the bundle where it is None.
+
     Raises:
-        BundleError: Unreadable or not coherent.
+        BundleError: Unreadable or not coherent, or a class is allowed that the catalogue does not list.
     """
     path = root / "models.yaml"
-    return _model(path, Routes) if path.exists() else Routes()
+    if not path.exists():
+        return Routes()
+    routes = _model(path, Routes)
+    trouble = routes.undeclared((catalogue or _catalogue(root)).classes)
+    if trouble is not None:
+        raise BundleError(f"`{path.name}`", trouble)
+    return routes
 
 
 def load_catalogue(root: Path) -> Catalogue:
@@ -108,8 +118,9 @@ def load_catalogue(root: Path) -> Catalogue:
             contract = tools.get(tool)
             if contract is None or contract.digest != operation.contract:
                 raise BundleError(where, f"its pinned contract is not the one in `contracts/{name}.json`")
-            if operation.effect is not Effect.COMMIT and operation.scope is None:
-                raise BundleError(where, "a read names the `scope` it asks for")
+            unfit = trouble(operation, contract)
+            if unfit is not None:
+                raise BundleError(where, unfit)
             contracts[f"{name}.{tool}"] = contract
     return catalogue.model_copy(update={"contracts": contracts})
 

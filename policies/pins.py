@@ -13,6 +13,7 @@ import yaml
 from policies.canonical import Digest
 from policies.catalogue import plain
 from policies.errors import BundleError
+from policies.uri_template import TemplateError, variables
 
 _FILE = "`integrations.yaml`"
 
@@ -31,31 +32,44 @@ def with_digest(text: str, operation: str, digest: Digest) -> str:
     return text[: node.start_mark.index] + digest + text[node.end_mark.index :]
 
 
-def with_operation(text: str, operation: str, digest: Digest) -> str:
+def with_operation(text: str, operation: str, digest: Digest, resource: str | None = None) -> str:
     """
     *text* with a new *operation* after the last one of its integration, classified as a commit.
 
+    Args:
+        resource: Its URI template; None for a tool.
+
     Raises:
-        BundleError: The operations of that integration are not written as a block, or the name is none.
+        BundleError: The operations of that integration are not written as a block, or name or template is none.
     """
     integration, _, tool = operation.partition(".")
     if not plain(tool):
         # A server chose the name; it is to become one key and nothing else.
         raise BundleError(_FILE, f"`{tool}` cannot name an operation")
+    lines = [f"contract: {digest}"] if resource is None else [f'resource: "{_template(resource)}"', f"contract: {digest}"]
     place = _at(_root(text), ("integrations", integration), operation)
     node = _at(place, ("operations",), operation)
     if not isinstance(node, yaml.MappingNode) or (node.flow_style and node.value):
         raise BundleError(_FILE, f"the operations of `{integration}` are not a block; add `{tool}` yourself")
     newline = "\r\n" if "\r\n" in text else "\n"
     if not node.value:
-        lines = _entry(tool, digest, _column(place) + 2)
-        return text[: node.start_mark.index].rstrip(" ") + newline + newline.join(lines) + text[node.end_mark.index :]
+        entry = newline.join(_entry(tool, lines, _column(place) + 2))
+        return text[: node.start_mark.index].rstrip(" ") + newline + entry + text[node.end_mark.index :]
     end = text.find("\n", _last(node).end_mark.index)
     head, tail = (text + newline, "") if end < 0 else (text[: end + 1], text[end + 1 :])
-    return head + newline.join(_entry(tool, digest, _column(node))) + newline + tail
+    return head + newline.join(_entry(tool, lines, _column(node))) + newline + tail
 
 
-def _entry(tool: str, digest: Digest, column: int) -> list[str]:
+def _template(resource: str) -> str:
+    """As it can stand between quotes: a server chose it, too."""
+    try:
+        variables(resource)
+    except TemplateError as error:
+        raise BundleError(_FILE, f"a resource's URI template {error}") from error
+    return resource
+
+
+def _entry(tool: str, lines: Sequence[str], column: int) -> list[str]:
     margin, inner = " " * column, " " * (column + 2)
     # `yes` and `null` are names of tools, and other things in YAML.
     key = tool if yaml.safe_load(tool) == tool else f'"{tool}"'
@@ -63,7 +77,7 @@ def _entry(tool: str, digest: Digest, column: int) -> list[str]:
         f"{margin}{key}:",
         f"{inner}# Not looked at yet: as long as nobody classifies it, it counts as one that changes state.",
         f"{inner}effect: commit",
-        f"{inner}contract: {digest}",
+        *(f"{inner}{line}" for line in lines),
     ]
 
 

@@ -92,8 +92,8 @@ class Rulebook:
         if parsed.get("templates"):
             raise BundleError("policies", "templates are not supported; write the policy out")
         check_references(parsed["staticPolicies"], _nameable(catalogue, directory))
-        check_egress(parsed["staticPolicies"], catalogue.names(Effect.EGRESS))
         self._policies = {key: self._read(spec) for key, spec in parsed["staticPolicies"].items()}
+        check_egress(parsed["staticPolicies"], catalogue.names(Effect.EGRESS))
         self._check_ids()
 
     def permits(self, action: Action, principals: Principals, directory: Directory) -> Permission:

@@ -104,6 +104,8 @@ class ActionScenario(Written):
     on_behalf_of: str | None = None
     input: Arguments = Field(default_factory=dict)
     """What the mission was started with: its scope."""
+    operations: tuple[str, ...] | None = None
+    """The operations that it was started for, as in its input; absent, those of `input`."""
     operation: str
     arguments: Arguments
     decisions: tuple[Said, ...] = ()
@@ -233,8 +235,12 @@ def _unknown(scenario: Scenario, catalogue: Catalogue, directory: Directory) -> 
             people, groups = [scenario.approve, scenario.owner, scenario.on_behalf_of], list(scenario.asked)
         case ActionScenario():
             people, groups = list(scenario.people()), list(scenario.groups())
-    if isinstance(scenario, ActionScenario | ApproveScenario) and catalogue.find(scenario.operation) is None:
-        return f"operation `{scenario.operation}` is not in the integrations catalogue"
+    named = [scenario.operation] if isinstance(scenario, ActionScenario | ApproveScenario) else []
+    if isinstance(scenario, ActionScenario):
+        named += scenario.operations or ()
+    for operation in named:
+        if catalogue.find(operation) is None:
+            return f"operation `{operation}` is not in the integrations catalogue"
     known = directory.people.keys() | directory.services.keys()
     for who in people:
         if who is not None and who not in known:

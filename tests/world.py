@@ -31,7 +31,6 @@ from activities.mcp_tools import McpTools
 from activities.memory import ProcessMemory
 from activities.models import LiteLLMModels
 from activities.observe import observe
-from activities.payload_stores import open_store
 from activities.ports import Ports
 from activities.prompted import Prompted
 from activities.proposer import Proposer
@@ -57,6 +56,7 @@ from policies.canonical import Digest
 from policies.load import load
 from tests.examples.enterprise import Enterprise
 from tests.fakes.rings import CODEC
+from tests.fakes.stores import made_store
 from workflows.asking import COMMITS, READS, REASONING
 from workflows.freeze import Freeze
 from workflows.missions import MISSIONS, QUEUE
@@ -90,7 +90,7 @@ class World:
     @property
     def transcripts(self) -> Transcripts:
         """Where its dialogues are kept."""
-        return Transcripts(open_store(str(self.policies.parent / "store")), CODEC)
+        return Transcripts(made_store(self.policies.parent / "store"), CODEC)
 
     @property
     def law(self) -> Law:
@@ -306,7 +306,7 @@ def write_bundle(target: Path, enterprise: Enterprise, signers: Mapping[str, Sig
     path = target / "integrations.yaml"
     catalogue = yaml.safe_load(path.read_text())
     catalogue["issuer"] = enterprise.issuer
-    for name in ("orders", "payments", "knowledge"):
+    for name in ("orders", "payments", "knowledge", "parcels"):
         catalogue["integrations"][name] |= dict.fromkeys(("url", "resource"), getattr(enterprise.resources, name))
     path.write_text(yaml.safe_dump(catalogue))
     path = target / "directory.yaml"

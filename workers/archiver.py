@@ -21,7 +21,7 @@ from audit.manifest import EXPORTS, exporter
 from policies.errors import PolicyError
 from workers.archiving import KnownBundles
 from workers.archiving import exporter as exporter_of
-from workers.cli.desk import Desk
+from workers.cli.desk import Desk, storing_here
 from workers.errors import WrongUse
 from workers.telemetry.off import Telemetry
 
@@ -41,7 +41,7 @@ def archiver(desk: Desk, place: Place, signer: Signer, bundles: KnownBundles) ->
     if exporter(directories.read(), signer.kid) is None:
         words = f"key `{signer.kid}` is no exporter's, so nobody could verify the archive"
         raise WrongUse(f"{words}: list it in directory.yaml under a service with `signs: [{EXPORTS}]`")
-    exports = exporter_of(desk.client, signer, directories.read(), bundles, desk.sealer)
+    exports = exporter_of(desk.client, signer, directories.read(), bundles, desk.sealer, storing_here(desk.profile).store)
     return Archiver(ClosedRuns(desk.client), exports, Index(place, signer, directories.read), _now, _written)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from activities.exports import Exporter, Sealer
+from activities.ports import PayloadStore
 from activities.shelf import Shelf
 from approvals.jws import Signer
 from audit.verification.material import Open
@@ -77,10 +78,15 @@ def opener(ring: KeyRing) -> Open:
 
 
 def exporter(
-    client: Client, signer: Signer, directory: Directory, bundles: KnownBundles, sealer: Sealer | None = None
+    client: Client,
+    signer: Signer,
+    directory: Directory,
+    bundles: KnownBundles,
+    sealer: Sealer | None = None,
+    store: PayloadStore | None = None,
 ) -> Exporter:
     """The exporter of this installation."""
-    return Exporter(client, signer, directory, bundles, version=sayso_version(), clock=_now, sealer=sealer)
+    return Exporter(client, signer, directory, bundles, version=sayso_version(), clock=_now, sealer=sealer, store=store)
 
 
 def _now() -> datetime:

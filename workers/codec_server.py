@@ -4,7 +4,7 @@ The codec server: Temporal's protocol by which its UI and command line have payl
 `POST /decode` and `POST /encode` take and give `{"payloads": […]}` as JSON. Whoever asks needs a token, in the header or, since
 the UI of `temporal server start-dev` can send none, as the first part of the path. A browser is answered for the UI's own
 origins alone, and only for the namespace that is served. Each request is one line in the log, written before the answer:
-who, and digests of what was opened. The path, the token and what payloads hold are never in it.
+who, and digests of what was opened or fetched. The path, the token and what payloads hold are never in it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from temporalio.api.common.v1 import Payload, Payloads
 
+from activities.errors import StoreSilent
 from audit.payloads import ENCRYPTED, SEALED
+from audit.references import named_by
 from workers.codec_access import Access
 from workers.encryption import RingCodec
 from workers.errors import WrongUse
 from workers.keyring import KeyRing, key_id_of
+from workers.storing import NO_STORE, PayloadTooLarge, Storing, StoringCodec
 
 MAX_BODY = 8 * 1024 * 1024
 MAX_PAYLOADS = 10_000
@@ -41,7 +44,7 @@ MAX_LISTED = 100
 MAX_WORD = 200
 HEADERS = ("content-type", "x-namespace", "authorization")
 SHUTDOWN_SECONDS = 1
-NO_STORE = {"Cache-Control": "no-store"}
+UNCACHED = {"Cache-Control": "no-store"}
 
 _log = structlog.stdlib.get_logger("sayso.codec")
 
@@ -54,14 +57,17 @@ class _Refused(Exception):
 
 
 class CodecServer:
-    """The endpoints over one key ring."""
+    """The endpoints over one key ring and one payload store."""
 
-    def __init__(self, ring: KeyRing, access: Access, namespace: str, origins: Sequence[str]) -> None:
+    def __init__(
+        self, ring: KeyRing, access: Access, namespace: str, origins: Sequence[str], storing: Storing = NO_STORE
+    ) -> None:
         """
         Args:
             origins: Of the Temporal UIs whose pages may ask, exactly.
+            storing: Where large payloads are; what it does not know of stays closed.
         """
-        self._codec = RingCodec(ring)
+        self._codec = StoringCodec(RingCodec(ring), storing.store, storing.threshold)
         self._access = access
         self._namespace = namespace
         self._origins = frozenset(origins)
@@ -87,12 +93,12 @@ class CodecServer:
                 return await self._answered(request, verb)
             except _Refused as refused:
                 _log.warning("codec.refused", status=refused.status, reason=refused.reason, **_asked(request, refused.who))
-                return JSONResponse({"message": refused.reason}, status_code=refused.status, headers=NO_STORE)
+                return JSONResponse({"message": refused.reason}, status_code=refused.status, headers=UNCACHED)
             except ClientDisconnect:
                 return Response(status_code=400)
             except Exception as error:  # the top of a request: what is wrong here may hold what must not be told
                 _log.error("codec.failed", kind=type(error).__name__, **_asked(request, None))
-                return JSONResponse({"message": "this could not be done"}, status_code=500, headers=NO_STORE)
+                return JSONResponse({"message": "this could not be done"}, status_code=500, headers=UNCACHED)
 
         return endpoint
 
@@ -106,10 +112,15 @@ class CodecServer:
         if request.headers.get("x-namespace") != self._namespace:
             raise _Refused(403, "X-Namespace is not the namespace that is served here", who)
         given = await asyncio.to_thread(_parsed, await _body(request, who), who)
-        done = await (self._codec.decode(given) if verb == "decode" else self._codec.encode(given))
+        try:
+            done = await (self._codec.decode(given) if verb == "decode" else self._codec.encode(given))
+        except PayloadTooLarge as error:
+            raise _Refused(413, str(error), who) from error
+        except StoreSilent as error:
+            raise _Refused(503, "the payload store does not answer", who) from error
         _log.info(f"codec.{verb}d", **_asked(request, who), **_told(given if verb == "decode" else done, done))
         payloads = await asyncio.to_thread(MessageToDict, Payloads(payloads=done))
-        return JSONResponse({"payloads": [], **payloads}, headers=NO_STORE)
+        return JSONResponse({"payloads": [], **payloads}, headers=UNCACHED)
 
     def _who(self, request: Request) -> str | None:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
@@ -183,9 +194,11 @@ def _asked(request: Request, who: str | None) -> dict[str, object]:
 def _told(sealed: Sequence[Payload], done: Sequence[Payload]) -> dict[str, object]:
     """What may be told of payloads: *sealed* before they were opened, or after they were encrypted."""
     encrypted = [payload for payload in sealed if payload.metadata.get("encoding") == ENCRYPTED]
+    stored = [address for payload in sealed if (address := named_by(payload)) is not None]
     return {
         "payloads": len(sealed),
         "encrypted": len(encrypted),
+        "stored": stored[:MAX_LISTED],
         "unopened": sum(payload.metadata.get("encoding") == SEALED for payload in done),
         "key_ids": sorted({key_id_of(payload) for payload in encrypted})[:MAX_LISTED],
         "ciphertexts": [hashlib.sha256(payload.data).hexdigest() for payload in encrypted[:MAX_LISTED]],

@@ -6,17 +6,33 @@ end the one who reads it with a sentence, and never fail its workflow task again
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DefaultFailureConverter, PayloadConverter
+from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError
 
-from audit.payloads import restore
+from audit.payloads import restore, seal
 
 MAX_MESSAGE = 2000
+_SDK_MARK = "__temporal_external_storage_reference"
+_SDK_ENCODING = b"json/external-storage-reference"
+_SDK_TYPE = b"temporal.api.sdk.v1.ExternalStorageReference"
+
+
+@dataclass(frozen=True)
+class OwnReferences(DataConverter):
+    """
+    A converter for which a reference to the SDK's own external storage is a sealed payload. The SDK raises on one before any
+    codec is asked, so a single signal with one would fail a mission's workflow task for ever.
+    """
+
+    async def _decode_reference_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """The first step of every decoding, in the SDK's own name for it."""
+        return [_without_reference(payload) for payload in payloads]
 
 
 class FinalPayloads(PydanticPayloadConverter):
@@ -89,3 +105,13 @@ def _bare(failure: Failure) -> Failure:
     outer.activity_failure_info.CopyFrom(failure.activity_failure_info)
     outer.cause.CopyFrom(plain)
     return outer
+
+
+def _without_reference(payload: Payload) -> Payload:
+    metadata = payload.metadata
+    named = metadata.get("encoding") == _SDK_ENCODING or metadata.get("messageType") == _SDK_TYPE
+    if not named and _SDK_MARK not in metadata:
+        return payload
+    sealed = seal(payload)
+    sealed.metadata.pop(_SDK_MARK, None)
+    return sealed

@@ -35,8 +35,10 @@ def write_pins(root: Path, tools: Sequence[Tool]) -> None:
         if tool.served is None:
             continue
         integration = tool.operation.partition(".")[0]
-        edit = with_operation if tool.standing is Standing.UNLISTED else with_digest
-        text = edit(text, tool.operation, tool.served.digest)
+        if tool.standing is Standing.UNLISTED:
+            text = with_operation(text, tool.operation, tool.served.digest, tool.served.uri_template)
+        else:
+            text = with_digest(text, tool.operation, tool.served.digest)
         contracts[integration] = _exchanged(contracts[integration], tool.served)
         changed.add(integration)
     for name in sorted(changed):
@@ -51,7 +53,7 @@ def _exchanged(kept: Sequence[Contract], served: Contract) -> list[Contract]:
 
 
 def _file(contracts: Sequence[Contract]) -> str:
-    return json.dumps([contract.model_dump(mode="json") for contract in contracts], indent=2) + "\n"
+    return json.dumps([contract.form() for contract in contracts], indent=2) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

@@ -44,6 +44,8 @@ class Profile(Written):
     """The key ring by which payloads are encrypted and opened."""
     encryption: Encryption = "on"
     """Whether what this machine sends is encrypted. What was encrypted before is opened either way."""
+    payload_store: str | None = None
+    """Where large payloads are kept: a directory or an fsspec URL."""
 
 
 _CHOOSING = (
@@ -52,6 +54,8 @@ _CHOOSING = (
     "SAYSO_DATA",
     "SAYSO_KEY_RING",
     "SAYSO_ENCRYPTION",
+    "SAYSO_PAYLOAD_STORE",
+    "SAYSO_PAYLOAD_THRESHOLD",
     "SAYSO_EXPORT_KEY_FILE",
     "SAYSO_ARCHIVE",
     "SAYSO_STATE",
@@ -102,8 +106,9 @@ def load(data: Path) -> Profile:
     try:
         written = Profile.model_validate_json(path.read_text()).model_dump() if path.exists() else {}
         if overlay.keys() & {"address", "namespace"}:
-            # What this stack's gate remembers is nothing about another server, and its key opens nothing there.
-            for name in ("state", "key_ring", "encryption"):
+            # What this stack's gate remembers is nothing about another server; its key opens nothing there, and its payloads
+            # are not those of that one.
+            for name in ("state", "key_ring", "encryption", "payload_store"):
                 written.pop(name, None)
         return Profile.model_validate({"namespace": "default", **written, **overlay})
     except ValidationError as error:

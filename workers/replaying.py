@@ -10,7 +10,7 @@ Source: docs/architecture.md, "Evidence"; docs/audit-format.md
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import JsonValue
 from temporalio import workflow
@@ -19,6 +19,7 @@ from temporalio.api.history.v1 import History
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.worker import (
+    ContinueAsNewInput,
     ExecuteWorkflowInput,
     Interceptor,
     Replayer,
@@ -30,9 +31,11 @@ from temporalio.worker import (
 )
 
 from audit import archive, manifest
+from audit.enclosed import contents_of
 from audit.errors import AuditError
 from audit.payloads import json_of
 from audit.record import MissionRecord
+from audit.references import Contents, restored
 from audit.verification.material import opened_record
 from audit.verification.result import Found, Result, Verification, fails, holds, missing, verdict_of
 from policies.canonical import parse
@@ -59,7 +62,8 @@ async def replayed(verification: Verification, data: bytes, codec: PayloadCodec 
 async def _findings(data: bytes, codec: PayloadCodec | None) -> list[Found]:
     try:
         members = archive.unpack(data)
-        record = await opened_record(manifest.read(members[manifest.MANIFEST]), members, codec)
+        contents = contents_of(members)
+        record = await opened_record(manifest.read(members[manifest.MANIFEST]), members, Contents(contents, codec))
     except (AuditError, KeyError):
         return [missing(CHECK, "there is no history to replay")]
     if record.started.mission.mission_type not in MISSIONS:
@@ -71,7 +75,7 @@ async def _findings(data: bytes, codec: PayloadCodec | None) -> list[Found]:
         interceptors=[_Listening(tape)],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
-    history = WorkflowHistory(record.mission_id, list(History(events=record.raw).events))
+    history = WorkflowHistory(record.mission_id, list(History(events=restored(record.raw, contents)).events))
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     if result.replay_failure is not None:
         return [fails(CHECK, f"the mission's code asks for something else: {str(result.replay_failure)[:300]}")]
@@ -96,7 +100,7 @@ class _Tape:
         self.asked += 1
         recorded = event.activity_task_scheduled_event_attributes
         there = [_value(json_of(payload)) for payload in recorded.input.payloads]
-        if (recorded.activity_type.name, there) != (name, self._values(arguments)):
+        if recorded.activity_type.name != name or not _same(there, self._values(arguments)):
             words = (
                 f"event {event.event_id} asks `{recorded.activity_type.name}` for something else than the mission's code does"
             )
@@ -111,8 +115,31 @@ class _Tape:
             words = "the recorded verdict is not the one that the mission's code gives"
             self.found.append(fails(CHECK, words, self._last.event_id))
 
+    def goes_on(self, arguments: Sequence[Any]) -> None:
+        """What the code hands on to the run after this one."""
+        if self._last.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+            return
+        recorded = self._last.workflow_execution_continued_as_new_event_attributes.input.payloads
+        if not _same([_value(json_of(payload)) for payload in recorded], self._values(arguments)):
+            words = "what was recorded as handed on to the next run is not what the mission's code hands on"
+            self.found.append(fails(CHECK, words, self._last.event_id))
+
     def _values(self, values: Sequence[Any]) -> list[JsonValue]:
         return [_value(json_of(payload)) for payload in self._convert.payload_converter.to_payloads(values)]
+
+
+def _same(recorded: Sequence[JsonValue], asked: Sequence[JsonValue]) -> bool:
+    """
+    Whether both ask for the same. Requests grow fields: one that was recorded before lacks some, and where the code says
+    nothing in them it still asks for the same.
+    """
+    return len(recorded) == len(asked) and all(map(_fits, recorded, asked))
+
+
+def _fits(recorded: JsonValue, asked: JsonValue) -> bool:
+    if not isinstance(recorded, dict) or not isinstance(asked, dict):
+        return recorded == asked
+    return asked == recorded | {name: value for name, value in asked.items() if name not in recorded and not value}
 
 
 def _value(data: bytes | None) -> JsonValue:
@@ -148,6 +175,10 @@ class _Outbound(WorkflowOutboundInterceptor):
     def __init__(self, following: WorkflowOutboundInterceptor, tape: _Tape) -> None:
         super().__init__(following)
         self._tape = tape
+
+    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
+        self._tape.goes_on(input.args)
+        super().continue_as_new(input)
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         self._tape.activity(input.activity, input.args)

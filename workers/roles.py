@@ -80,6 +80,7 @@ def _mission() -> Content:
 
 
 def _reason(settings: Settings, telemetry: Telemetry) -> Content:
+    from activities.errors import NotPermitted
     from activities.models import LiteLLMModels
     from activities.reason import ReasonActivities
     from policies.load import load_catalogue, load_routes
@@ -88,7 +89,10 @@ def _reason(settings: Settings, telemetry: Telemetry) -> Content:
     routes = load_routes(settings.policies) if settings.policies else NO_ROUTES
     tools = load_catalogue(settings.policies) if settings.policies else None
     signer = _optional(settings.reason_signing_key_file)
-    models = telemetry.models(LiteLLMModels(settings.model, routes))
+    try:
+        models = telemetry.models(LiteLLMModels(settings.model, routes))
+    except NotPermitted as error:
+        raise WrongUse(str(error)) from error
     return [], [ReasonActivities(models, signer, tools=tools, transcripts=_transcripts(settings)).reason]
 
 

@@ -7,6 +7,8 @@ Settings of a worker process, read once from its environment.
 | `TEMPORAL_NAMESPACE`     | all                    | namespace; else `default`                                            |
 | `SAYSO_KEY_RING`         | all                    | where the key ring is: `file:PATH` or `env:NAME`                     |
 | `SAYSO_ENCRYPTION`       | all, optional          | `off`: payloads reach the server in clear, and a ring only opens     |
+| `SAYSO_PAYLOAD_STORE`    | all                    | where large payloads and transcripts are kept; `off`: nowhere        |
+| `SAYSO_PAYLOAD_THRESHOLD`| all, optional          | from how many bytes on a payload is large; else 32768                |
 | `SAYSO_LOG_LEVEL`        | all                    | `debug`, `info`, `warning` or `error`; else `info`                   |
 | `SAYSO_POLICIES`         | read, commit           | the policy bundle; optional for reason: its model routes and tools   |
 | `SAYSO_CLIENT_FILE`      | read, commit           | JSON with the role's `client_id` and `client_secret` at the issuer   |
@@ -17,7 +19,6 @@ Settings of a worker process, read once from its environment.
 | `SAYSO_METRICS_LISTEN`   | all, optional          | `host:port` of a Prometheus page; else there is none                 |
 | `SAYSO_PENDING_SECONDS`  | commit, optional       | how often the queue is read for the metrics; else 15                 |
 | `SAYSO_MODEL`            | reason, optional       | litellm model name; else the bundle's routes, else plain rules        |
-| `SAYSO_PAYLOAD_STORE`    | reason, optional       | path or URL where transcripts of dialogues are kept; else none are    |
 
 Secrets stay in files: no value here is one, so a message may quote it. The key ring's reference is the exception: somebody
 may have put the ring itself there.
@@ -36,6 +37,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from workers.errors import WrongUse
 from workers.keyring import KeyRing
 from workers.ring_files import OFF, SWITCH, VARIABLE, encrypts, ring_of
+from workers.storing import THRESHOLD, threshold_of
+from workers.storing import VARIABLE as STORE
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 DEFAULT_ADDRESS = "127.0.0.1:7233"
@@ -70,6 +73,10 @@ class Settings(BaseModel):
     ring: KeyRing | None = None
     """None only where encryption is off."""
     encrypts: bool = True
+    payload_store: str | None = None
+    """The place that is named; None only where storing is off."""
+    payload_threshold: int = THRESHOLD
+    """Bytes from which a payload is stored."""
     log_level: LogLevel = "info"
     policies: Path | None = None
     read_client_file: Path | None = None
@@ -79,7 +86,6 @@ class Settings(BaseModel):
     reason_signing_key_file: Path | None = None
     state: Path | None = None
     model: str | None = None
-    payload_store: str | None = None
 
 
 _FIXES = {
@@ -109,7 +115,7 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
     both = Role.READ in roles and Role.COMMIT in roles
     values: dict[str, object] = {"address": address, "namespace": namespace}
     values["log_level"] = found.get("SAYSO_LOG_LEVEL", "info").lower()
-    values |= _encryption(found)
+    values |= _encryption(found) | _storing(found)
     if {Role.READ, Role.COMMIT} & set(roles) or (Role.REASON in roles and found.get("SAYSO_POLICIES")):
         values["policies"] = _path(found, "SAYSO_POLICIES", directory=True)
     if Role.READ in roles:
@@ -120,7 +126,6 @@ def read(roles: Collection[Role], environment: Mapping[str, str] | None = None) 
         values["state"] = _path(found, "SAYSO_STATE", directory=True) if found.get("SAYSO_STATE") else None
     if Role.REASON in roles:
         values["model"] = found.get("SAYSO_MODEL") or None
-        values["payload_store"] = found.get("SAYSO_PAYLOAD_STORE") or None
     values |= _signing_keys(roles, found)
     try:
         return Settings.model_validate(values)
@@ -138,6 +143,17 @@ def _encryption(environment: Mapping[str, str]) -> dict[str, object]:
             f"`sayso keys ring new` makes one, and {SWITCH}={OFF} goes without"
         )
     return {"ring": ring, "encrypts": wanted}
+
+
+def _storing(environment: Mapping[str, str]) -> dict[str, object]:
+    """The payload store, which only a process may lack that was told so."""
+    named = environment.get(STORE)
+    if not named:
+        raise WrongUse(
+            f"{STORE} is not set: it says where large payloads are kept, a directory or a URL; "
+            f"`sayso payloads new` makes one, and {STORE}={OFF} goes without"
+        )
+    return {"payload_store": None if named == OFF else named, "payload_threshold": threshold_of(environment)}
 
 
 def _signing_keys(roles: Collection[Role], environment: Mapping[str, str]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from workers.connection import connect
 from workers.encryption import codec_for
 from workers.roles import GRACE, build
 from workers.settings import Role, Settings
+from workers.storing import Storing, check, opened_store
 from workers.telemetry.begin import begin, end
 from workers.telemetry.core import core_runtime
 
@@ -26,15 +27,18 @@ async def run(roles: Collection[Role], settings: Settings) -> None:
     Runs until SIGTERM or SIGINT.
 
     Raises:
-        CannotReach: No Temporal server answers.
+        CannotReach: No Temporal server answers, or the payload store does not.
         WrongUse, BundleError, SignatureError: A file that a role needs is not as it should be.
     """
     logs.set_up(settings.log_level)
     telemetry = begin(f"sayso-{next(iter(roles))}" if len(roles) == 1 else "sayso")
     codec = codec_for(settings.ring, encrypts=settings.encrypts)
-    client = await connect(settings.address, settings.namespace, codec, plugins=telemetry.plugins, runtime=core_runtime())
+    kept = storing_of(settings)
+    client = await connect(settings.address, settings.namespace, codec, kept, plugins=telemetry.plugins, runtime=core_runtime())
     if not settings.encrypts:
         _log.warning("encryption.off", roles=[str(role) for role in roles], namespace=settings.namespace)
+    if kept.store is None:
+        _log.warning("payloads.not_stored", roles=[str(role) for role in roles], namespace=settings.namespace)
     workers = [build(role, client, settings, telemetry) for role in roles]
     # Until here a signal ends the process at once: nothing has begun that wants ending in order.
     stop = asyncio.Event()
@@ -56,3 +60,12 @@ async def run(roles: Collection[Role], settings: Settings) -> None:
         os._exit(1)
     finally:
         end()
+
+
+def storing_of(settings: Settings) -> Storing:
+    """How a worker keeps large payloads. Raises WrongUse, CannotReach: there is no payload store that answers."""
+    named = settings.payload_store
+    if named is None:
+        return Storing(None, settings.payload_threshold)
+    check(named)
+    return Storing(opened_store(named), settings.payload_threshold)

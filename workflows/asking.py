@@ -25,8 +25,6 @@ FOR_MINUTES = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=15), maximum_attempts=20
 )
 """Trouble that a model can be told of is waited out for some minutes."""
-FIVE_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
-"""A model that answers another shape five times will do so again."""
 
 
 async def asked(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
+from approvals.citation import Passage
 from policies.model import Recorded
 from workflows.pursuit import Underway
 
@@ -13,6 +16,10 @@ class Carried(Recorded):
     """Of the last commit. It counts on: the same step with the same arguments would be the same action again."""
     pursuit: Underway | None = None
     """The one that goes on."""
+    passages: tuple[Passage, ...] = ()
+    """What knowledge was read."""
+    sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """What was read that is of a data class, by class."""
 
 
 class Continued(Recorded):

@@ -22,16 +22,20 @@ with workflow.unsafe.imports_passed_through():
     from activities.observe import Observed, observe
     from activities.question import ReasonRequest
     from activities.read import ReadActivities, ReadRequest, ReadResult
+    from approvals.citation import Passage
+    from policies.classes import annotated
     from workflows.asking import PATIENT, READS, asked
     from workflows.board import Board
     from workflows.carried import Carried, Continued
     from workflows.commitment import Commitment, News
-    from workflows.errors import Misunderstood, ReadFailed, StillOpen
+    from workflows.errors import Misunderstood, NoAnswer, ReadFailed, StillOpen
+    from workflows.findings import cited, numbered, remembered, shape
     from workflows.outcome import Outcome
     from workflows.pursuing import Aim, Pursuing
     from workflows.pursuit import PLAIN, Budget, Pursuit, Underway
     from workflows.raw import Run, with_input
     from workflows.reasoning import answered
+    from workflows.remembered import Remembered
 
 _T = TypeVar("_T")
 
@@ -60,11 +64,16 @@ class Mission:
         self._waiting = 0
         """How many commits are under way."""
         self._underway: Underway | None = None
+        self._passages: dict[str, Passage] = {}
+        """By id, what knowledge was read: all that a finding may cite."""
+        self._remembered = Remembered()
 
     def take_up(self, case: object) -> None:
         """Takes up what an earlier run handed on in *case*, before `run` begins."""
         if isinstance(case, Continued) and case.carried is not None:
             self._step, self._underway = case.carried.step, case.carried.pursuit
+            self._passages = {passage.id: passage for passage in case.carried.passages}
+            self._remembered.add(case.carried.sensitive)
 
     @workflow.signal(dynamic=True)
     def hear(self, name: str, values: Sequence[RawValue]) -> None:
@@ -73,7 +82,7 @@ class Mission:
 
     async def read(self, operation: str, arguments: dict[str, JsonValue], result: type[_T]) -> _T:
         """
-        Reads within the mission type's scope.
+        Reads within the mission type's scope. Each passage of a knowledge operation is given an `id` to cite it by.
 
         Raises:
             ReadFailed: The tool says that it cannot, for example because there is no such order.
@@ -82,7 +91,9 @@ class Mission:
         answer = await self.looked(operation, arguments)
         if answer.failed:
             raise ReadFailed(operation, str(answer.result))
-        return _shaped(answer.result, result, operation)
+        found = _shaped(numbered(answer.result, answer.passages), result, operation)
+        self._remember(found)
+        return found
 
     async def looked(self, operation: str, arguments: dict[str, JsonValue], retry: RetryPolicy = PATIENT) -> ReadResult:
         """
@@ -95,22 +106,38 @@ class Mission:
             ActivityError: The read is not permitted, or was tried as often as *retry* says.
         """
         request = ReadRequest(operation=operation, arguments=arguments)
-        return await asked(ReadActivities.read, request, ReadResult, READS, summary=operation, retry=retry)
+        answer = await asked(ReadActivities.read, request, ReadResult, READS, summary=operation, retry=retry)
+        self._remembered.add(answer.sensitive)
+        if not answer.failed:
+            self._passages = remembered(self._passages, answer.passages, operation)
+        return answer
 
     async def reason(self, purpose: str, result: type[_T], **inputs: BaseModel) -> _T:
         """
         Asks a model, with the prompt of *purpose* and *inputs* as data. The answer is untrusted.
 
+        What is of a data class in *inputs* goes along by name, and is masked for a model that may not be told.
+
         Raises:
-            NoAnswer: No model gave an answer of that shape.
+            Uncited: It is a Finding, and cites what this mission has not read.
+            NoAnswer: No model of the route gave an answer of that shape.
         """
+        self._remember(*inputs.values())
+        if self._remembered.overfull:
+            raise NoAnswer(purpose, "this mission read more that is of a data class than a question can carry")
+        given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
         request = ReasonRequest(
             purpose=purpose,
-            inputs={name: value.model_dump(mode="json") for name, value in inputs.items()},
-            result_schema=TypeAdapter(result).json_schema(),
+            inputs=given,
+            result_schema=shape(result, TypeAdapter(result).json_schema(), self._passages),
+            sensitive=self._remembered.occurring(given),
         )
         answer = await answered(request, purpose)
-        return _shaped(answer.result, result, purpose)
+        try:
+            found = _shaped(answer.result, result, purpose)
+        except Misunderstood as error:
+            raise NoAnswer(purpose, error.message) from error
+        return cited(found, self._passages, purpose)
 
     async def observe(self, name: str, *, passed: bool, detail: str = "") -> bool:
         """Puts a check on the rail, and returns whether it passed."""
@@ -120,7 +147,13 @@ class Mission:
         return observed.passed
 
     async def commit(
-        self, operation: str, arguments: dict[str, JsonValue], *, because: str = "", within: timedelta | None = None
+        self,
+        operation: str,
+        arguments: dict[str, JsonValue],
+        *,
+        because: str = "",
+        cites: Sequence[str] = (),
+        within: timedelta | None = None,
     ) -> Outcome:
         """
         Proposes an action, waits for people, and returns what became of it. Denials and refusals are values.
@@ -130,13 +163,15 @@ class Mission:
 
         Args:
             because: Why, in the mission's words. Shown to approvers in the box marked untrusted.
+            cites: Ids of the passages that it rests on; shown to approvers with where they stand.
             within: After so long without a use, the mission withdraws it.
         """
-        (outcome,) = await self.commit_all([Wanted(operation=operation, arguments=arguments)], because=because, within=within)
+        wanted = Wanted(operation=operation, arguments=arguments)
+        (outcome,) = await self.commit_all([wanted], because=because, cites=cites, within=within)
         return outcome
 
     async def commit_all(
-        self, actions: Sequence[Wanted], *, because: str = "", within: timedelta | None = None
+        self, actions: Sequence[Wanted], *, because: str = "", cites: Sequence[str] = (), within: timedelta | None = None
     ) -> tuple[Outcome, ...]:
         """
         Puts *actions* (at least one) before people as one card, for one say-so; each is then used and receipted on its own.
@@ -152,6 +187,7 @@ class Mission:
             arguments=first.arguments,
             because=because,
             more=tuple(more),
+            cites=tuple(dict.fromkeys(cites)),
         )
         try:
             return await Commitment(self._board, self._news, within).outcomes(request)
@@ -213,8 +249,19 @@ class Mission:
         """
         if self._waiting:
             raise StillOpen
-        carried = Carried(step=self._step, pursuit=pursuit)
+        carried = Carried(
+            step=self._step,
+            pursuit=pursuit,
+            passages=tuple(self._passages.values()),
+            sensitive=self._remembered.sensitive,
+        )
         workflow.continue_as_new(case.model_copy(update={"carried": carried}))
+
+    def _remember(self, *values: object) -> None:
+        """What the fields of models among *values* mark as being of a data class."""
+        for value in values:
+            if isinstance(value, BaseModel):
+                self._remembered.add(annotated(value))
 
     def withdraw(self) -> None:
         """Withdraws whatever waits for people now, and whatever this mission would propose after."""

@@ -10,7 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import Field
 
     from policies.model import Recorded
-    from workflows.errors import ReadFailed
+    from workflows.errors import NoAnswer, ReadFailed, Uncited
+    from workflows.findings import Finding, Passages
     from workflows.mission import Mission
     from workflows.outcome import Outcome, OutcomeKind
 
@@ -44,22 +45,8 @@ class Order(Recorded):
     refunded_minor: int = 0
 
 
-class Passage(Recorded):
-    """A piece of the shop's terms."""
-
-    source: str
-    version: str
-    text: str
-
-
-class Passages(Recorded):
-    """What the knowledge system found."""
-
-    passages: tuple[Passage, ...]
-
-
-class RefundFinding(Recorded):
-    """What the model made of it."""
+class RefundFinding(Finding):
+    """What the model made of it, and the terms that it rests on."""
 
     refundable: bool
     amount_minor: int = Field(ge=0)
@@ -72,6 +59,10 @@ class Verdict(StrEnum):
     REFUNDED = "refunded"
     NOT_FOUND = "not_found"
     NOT_DUE = "not_due"
+    UNFOUNDED = "unfounded"
+    """The model's finding rests on terms that were not read."""
+    NOT_ASSESSED = "not_assessed"
+    """No model gave an assessment of use; nothing was proposed, and the mission can be started anew."""
     NOT_REFUNDED = "not_refunded"
     UNKNOWN = "unknown"
     """It may or may not have been paid: a person must look at the ledger."""
@@ -99,7 +90,12 @@ class RefundMission(Mission):
         except ReadFailed as failed:
             return RefundVerdict(verdict=Verdict.NOT_FOUND, case_id=case.case_id, reasons=(failed.said,))
         terms = await self.read("knowledge.search", {"query": "refund window", "collection": "refunds"}, Passages)
-        finding = await self.reason("refund/assess", RefundFinding, ticket=ticket, order=order, terms=terms)
+        try:
+            finding = await self.reason("refund/assess", RefundFinding, ticket=ticket, order=order, terms=terms)
+        except Uncited as refused:
+            return RefundVerdict(verdict=Verdict.UNFOUNDED, case_id=case.case_id, reasons=(refused.message,))
+        except NoAnswer as none:
+            return RefundVerdict(verdict=Verdict.NOT_ASSESSED, case_id=case.case_id, reasons=none.said)
         if not await self._due(ticket, order, finding):
             return RefundVerdict(verdict=Verdict.NOT_DUE, case_id=case.case_id, reasons=(finding.reason,))
         outcome = await self.commit(
@@ -111,6 +107,7 @@ class RefundMission(Mission):
                 "reason": f"refund for {ticket.case_id}",
             },
             because=finding.reason,
+            cites=finding.cites,
         )
         return _verdict(case, outcome)
 

@@ -52,7 +52,8 @@ def _ending(end: Observation | None, closed: bool) -> str:
 
 def _notes(material: Material) -> list[str]:
     record = material.record
-    before = start.predecessor(record.started.signed_start) if record.started.signed_start else None
+    signed = (record.origin or record.started).signed_start
+    before = start.predecessor(signed) if signed else None
     found = [f"it succeeds mission {before.mission_id}, run {before.run_id}"] if before else []
     found += [trouble] if (trouble := reset_trouble(record)) else []
     found += ["somebody asked the run to cancel"] if record.cancel_requested else []

@@ -17,6 +17,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from approvals.display import escaped, visible
+from approvals.sources import CITED, WHERE
 from audit.report.compose import Report
 from audit.report.drawing import PATHS
 from audit.report.pieces import Shown
@@ -62,6 +63,7 @@ def environment(templates: Mapping[str, str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.globals |= {"where": WHERE, "cited": CITED}
     found.globals["keys"] = {shape.value: path.format(x=0.0, y=0.0) for shape, path in PATHS.items()}
     found.filters |= {
         "clock": clock,

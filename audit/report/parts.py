@@ -93,6 +93,8 @@ class ProposalPart:
     facts: tuple[Row, ...]
     heading: str
     arguments: tuple[Row, ...]
+    origins: tuple[Row, ...]
+    cites: tuple[Row, ...]
     seen: tuple[Row, ...]
     untrusted: tuple[Shown, ...]
     card: Digest

@@ -73,6 +73,8 @@ class Proposed:
             facts=tuple(map(Row.of, card.facts)),
             heading=card.heading,
             arguments=tuple(map(Row.of, card.arguments)),
+            origins=tuple(map(Row.of, card.origins)),
+            cites=tuple(map(Row.of, card.cites)),
             seen=tuple(map(Row.of, card.seen)),
             untrusted=tuple(map(Shown, card.untrusted)),
             card=proposal.card,

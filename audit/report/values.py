@@ -6,8 +6,8 @@ import json
 
 from pydantic import JsonValue
 
-from approvals.card import below
 from approvals.display import visible
+from approvals.leaves import below
 from audit.report.pieces import Row, Shown, Value
 
 MOST_CHARACTERS = 40_000

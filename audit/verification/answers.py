@@ -142,8 +142,8 @@ def check_witnesses(material: Material) -> list[Found]:
 
 def _unwitnessed(done: Completed, material: Material) -> Found:
     signature = done.result.get(SIGNATURE) if isinstance(done.result, dict) else None
-    if done.event_id in material.sealed_events:
-        return missing("witnesses", f"the result of `{done.activity}` is sealed", done.event_id)
+    if {done.event_id, done.scheduled_event} & material.sealed_events:
+        return missing("witnesses", f"the result of `{done.activity}`, or what was asked, is sealed", done.event_id)
     if not isinstance(signature, str):
         words = f"the result of `{done.activity}` is only claimed: no worker signed it"
         return missing("witnesses", words, done.event_id)

@@ -13,6 +13,7 @@ from policies.directory import Directory
 
 _MEMBER = re.compile(
     r"history\.(json|pb)|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.(json|pb)|policies/[0-9a-f]{64}/.+"
+    r"|runs/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(json|pb)|payloads/[0-9a-f]{64}"
     r"|(rail\.json|cards/[0-9a-f]{64}\.(json|txt))(\.sealed)?"
 )
 """What an archive of this format has in it."""

@@ -21,15 +21,18 @@ from policies.canonical import Digest
 _BY_WORD_ALONE = frozenset({SettlementKind.NOT_SENT, SettlementKind.RECEIPT, SettlementKind.UNKNOWN})
 """What people decided does not tell these apart: `not_sent` may be trouble of the gate, the others follow a use."""
 
+UNHEARD = "a signal refers to a stored payload that is not in the archive"
+
 
 def check_decisions(material: Material) -> list[Found]:
     """Whether each settlement is what the decisions up to its head come to."""
     found: list[Found] = []
     for event, settlement in material.settlements.items():
         if settlement.proposal not in material.proposals:
-            found.append(fails("decisions", "this settlement is about a proposal that no pinned gate made in this run", event))
+            words = "this settlement is about a proposal that no pinned gate made in this run"
+            found.append(material.unproposed("decisions", words, event))
             continue
-        law = material.law(settlement.bundle)
+        law = material.unbegun or material.law(settlement.bundle)
         if isinstance(law, str):
             found.append(missing("decisions", f"the decisions cannot be judged: {law}", event))
             continue
@@ -51,6 +54,9 @@ def _judged(event: int, settlement: Settlement, law: Law, material: Material) ->
 def _compared(told: Vote, found: Vote | None, settlement: Settlement, material: Material) -> Iterator[Found]:
     """Where the gate's word about a decision is not the verifier's."""
     if found is not None and _worth(told) == _worth(found):
+        return
+    if told.event_id in material.unheard:
+        yield missing("decisions", "this decision lies in a payload store, and is not in the archive", told.event_id)
         return
     if found is None:
         yield fails("decisions", "the gate judged a decision that the history does not hold", told.event_id)
@@ -74,6 +80,8 @@ def _exactly(settlement: Settlement, material: Material) -> bool:
 
 
 def _doubt(words: str, event: int, settlement: Settlement, material: Material) -> Found:
+    if material.unheard:
+        return missing("decisions", f"{words}: {UNHEARD}", material.unheard[0])
     if _exactly(settlement, material):
         return fails("decisions", words, event)
     strangers = unpinned(settlement.proposal, material)
@@ -84,7 +92,7 @@ def _doubt(words: str, event: int, settlement: Settlement, material: Material) -
 
 def unpinned(proposal: Digest, material: Material) -> tuple[int, ...]:
     """Events of signed decisions about *proposal* whose key the verifier does not pin, and the start where its key is not."""
-    found = [1] if stranger(material.record.started.signed_start, material) else []
+    found = [1] if stranger(material.beginning.signed_start, material) else []
     for heard in material.record.signals:
         try:
             decision = read(heard)

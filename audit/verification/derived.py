@@ -34,6 +34,8 @@ def check_derived(material: Material) -> list[Found]:
         if not wrong:
             words = f"cards are as they were shown; the rail is told in the words of sayso {material.manifest.sayso}"
             return [holds("rail", words)]
+    if material.unbegun is not None:
+        return [missing("rail", material.unbegun)]
     return [fails("rail", f"`{name}` is not what the history gives") for name in wrong]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from approvals.errors import SignatureError
 from approvals.jws import take_apart
+from audit.earlier import resets
 from audit.errors import AuditError, NotAMissionError
 from audit.payloads import key_id
 from audit.principals import principals_of
-from audit.record import MissionRecord
 from audit.verification import sequence
 from audit.verification.material import Material
 from audit.verification.result import Found, fails, holds, missing, of
@@ -37,7 +37,7 @@ def check_run(material: Material) -> list[Found]:
     attributes = record.raw[0].workflow_execution_started_event_attributes
     if record.started.mission != mission or attributes.workflow_id not in ("", mission.mission_id):
         return [fails("run", "the history is of another mission than the manifest names", 1)]
-    if mission.run_id not in {attributes.original_execution_run_id, *_resets(record)}:
+    if mission.run_id not in {attributes.original_execution_run_id, *resets(record)}:
         return [fails("run", "the history is of another run than the manifest names", 1)]
     broken = sequence.trouble(record.raw)
     if broken is not None:
@@ -52,21 +52,16 @@ def check_run(material: Material) -> list[Found]:
     return [holds("run", f"the run ended at event {record.head}", record.head)]
 
 
-def _resets(record: MissionRecord) -> set[str]:
-    """The runs that resets made of the one that the history begins with: each left a failed workflow task that names it."""
-    failed = (event.workflow_task_failed_event_attributes for event in record.raw)
-    return {attributes.new_run_id for attributes in failed if attributes.new_run_id}
-
-
 def check_start(material: Material) -> list[Found]:
-    """Whether the owner is proven by a signed start."""
+    """Whether the owner is proven by a signed start: that of the mission's first run."""
+    if material.unbegun is not None:
+        return [missing("start", material.unbegun, 1)]
     principals, trouble = principals_of(material.record, material.trust)
     if principals.owner is not None:
         return [holds("start", f"{principals.owner} signed the start", 1)]
-    signed = material.record.started.signed_start
+    signed = material.beginning.signed_start
     if signed is None:
-        words = "the start cannot be opened" if 1 in material.sealed_events else "nobody signed the start"
-        return [missing("start", words, 1)]
+        return [missing("start", "nobody signed the start", 1)]
     try:
         kid = take_apart(signed).kid
     except SignatureError:

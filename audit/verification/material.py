@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pydantic import ValidationError
@@ -14,12 +14,14 @@ from temporalio.converter import PayloadCodec
 from approvals.settlement import Settlement
 from approvals.signed import Signed
 from audit.claims import Announcement, announcements
+from audit.earlier import Course, course
 from audit.law import Law
 from audit.manifest import Manifest
 from audit.payloads import json_of, open_events, sealed
 from audit.proposals import Found as Proposed
 from audit.proven import proposed, settlements
-from audit.record import MissionRecord
+from audit.record import MissionRecord, Started
+from audit.references import named_in
 from audit.stored import BINARY, JSON, events_of
 from audit.verification import sequence
 from audit.verification.result import Found, fails, missing
@@ -46,6 +48,8 @@ class UseRecord:
     """Some payload of it could not be opened."""
     trouble: str | None = None
     """Why it is no history of that use."""
+    raw: Sequence[HistoryEvent] = ()
+    """As stored."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,28 @@ class Material:
     unseal: Open | None = None
     version: str = ""
     """Of the verifier."""
+    runs: Mapping[str, MissionRecord] = field(default_factory=dict)
+    """What the archive holds as the mission's earlier runs, by id."""
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    """What it holds as stored payloads, by address."""
+
+    @cached_property
+    def course(self) -> Course:
+        """The runs before this one, as far as they are here and fit."""
+        return course(self.record, self.runs)
+
+    @property
+    def beginning(self) -> Started:
+        """How the mission began: its first run, where that can be told."""
+        return self.record.origin or self.record.started
+
+    @cached_property
+    def unbegun(self) -> str | None:
+        """Why it cannot be told how the mission began, on which everything in it rests; None where it can."""
+        if self.record.started.continues and self.record.origin is None:
+            return "how the mission began cannot be told: the runs before this one are not all here"
+        first = self.course.before[-1] if self.record.origin is not None else self.record
+        return "the start cannot be opened" if sealed(first.opened[0]) else None
 
     @property
     def repeats(self) -> str | None:
@@ -93,6 +119,12 @@ class Material:
         return frozenset(heard.event_id for heard in self.record.signals)
 
     @cached_property
+    def unheard(self) -> tuple[int, ...]:
+        """Events of signals that refer to a stored payload which is not here: what was said there cannot be told."""
+        events = (event for event in self.record.raw if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+        return tuple(int(event.event_id) for event in events if set(named_in([event], signals=True)) - self.contents.keys())
+
+    @cached_property
     def settlements(self) -> dict[int, Settlement]:
         """The settlements that a pinned gate signed for this run over its own trail, by event."""
         return settlements(self.record, self.trust)
@@ -105,6 +137,11 @@ class Material:
             if all(action.mission == self.record.started.mission for action in proposal.actions):
                 found.setdefault(name, Proposed(proposal, name, event_id))
         return found
+
+    def unproposed(self, check: str, words: str, event: int) -> Found:
+        """That no pinned gate proposed something here; where an answer to `propose` is sealed, it cannot be told."""
+        unread = any(done.activity == "propose" and done.event_id in self.sealed_events for done in self.record.completed)
+        return missing(check, f"{words}, as far as can be read", event) if unread else fails(check, words, event)
 
     @cached_property
     def announcements(self) -> dict[tuple[Digest, int], Announcement]:
@@ -123,16 +160,46 @@ class Material:
         return found if isinstance(found, str) else Law(found, self.trust)
 
 
-async def opened_record(manifest: Manifest, members: Mapping[str, bytes], codec: PayloadCodec | None) -> MissionRecord:
+async def opened_record(
+    manifest: Manifest,
+    members: Mapping[str, bytes],
+    codec: PayloadCodec | None,
+    runs: Mapping[str, MissionRecord] | None = None,
+) -> MissionRecord:
     """
     The mission's record from an archive.
+
+    Args:
+        runs: What the archive holds of the mission's earlier runs.
 
     Raises:
         AuditError: The history is not one a mission can have, or not one this version can read.
     """
     raw = events_of(members, "history")
     mission = manifest.mission
-    return MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, await open_events(raw, codec))
+    found = MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, await open_events(raw, codec))
+    return replace(found, origin=course(found, runs or {}).origin)
+
+
+async def opened_runs(manifest: Manifest, members: Mapping[str, bytes], codec: PayloadCodec | None) -> dict[str, MissionRecord]:
+    """
+    The earlier runs in an archive, by id.
+
+    Raises:
+        AuditError: One is not a history that a mission can have, or not one this version can read.
+    """
+    mission, found = manifest.mission, dict[str, MissionRecord]()
+    for stem in _stems(members, "runs/"):
+        run_id, raw = stem.removeprefix("runs/"), events_of(members, stem)
+        opened = await open_events(raw, codec)
+        found[run_id] = MissionRecord.of(mission.namespace, mission.mission_id, run_id, raw, opened)
+    return found
+
+
+def _stems(members: Mapping[str, bytes], folder: str) -> list[str]:
+    """The names of the histories in *folder*, without what they end in."""
+    names = (name for name in members if name.startswith(folder) and name.endswith((JSON, BINARY)))
+    return list(dict.fromkeys(name.removesuffix(JSON).removesuffix(BINARY) for name in names))
 
 
 async def opened_uses(members: Mapping[str, bytes], codec: PayloadCodec | None) -> dict[str, UseRecord]:
@@ -143,11 +210,9 @@ async def opened_uses(members: Mapping[str, bytes], codec: PayloadCodec | None) 
         ArchiveError: One is not a history.
     """
     found: dict[str, UseRecord] = {}
-    for name in members:
-        if name.startswith("uses/") and name.endswith((JSON, BINARY)):
-            stem = name.removesuffix(JSON).removesuffix(BINARY)
-            key = stem.removeprefix("uses/")
-            found[key] = _use(key, await open_events(events_of(members, stem), codec))
+    for stem in _stems(members, "uses/"):
+        key, raw = stem.removeprefix("uses/"), events_of(members, stem)
+        found[key] = replace(_use(key, await open_events(raw, codec)), raw=raw)
     return found
 
 

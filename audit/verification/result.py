@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from approvals.evidence import Evidence, RunHead
 from policies.action import MissionRef
 from policies.model import Recorded
 
@@ -46,6 +47,12 @@ class Verification(Recorded):
     """As the archive says; None where there is no manifest to read."""
     findings: tuple[Found, ...]
     """In the order of the checks."""
+    head: Evidence | None = None
+    """The whole trail of the run, as the archive says."""
+    earlier: tuple[RunHead, ...] = ()
+    """The same of the runs that it goes on from, the nearest first, as far as they are in the archive and fit."""
+    went_on_as: str = ""
+    """The run as which the mission went on; empty where it did not."""
 
     def reasons(self) -> tuple[Found, ...]:
         """What fails, else what is missing: why the verdict is no better."""

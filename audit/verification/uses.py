@@ -19,7 +19,7 @@ from audit.judgement import Point, judge
 from audit.proposals import FINAL
 from audit.record import when
 from audit.verification.answers import standing
-from audit.verification.decisions import admits, unpinned
+from audit.verification.decisions import UNHEARD, admits, unpinned
 from audit.verification.material import Material, UseRecord
 from audit.verification.result import Found, fails, holds, missing, of
 from policies.canonical import Digest
@@ -48,7 +48,7 @@ def check_uses(material: Material) -> list[Found]:
             continue
         if name not in material.proposals:
             words = f"the use of a proposal that no pinned gate made in this run was announced: `{name[:12]}`"
-            found.append(fails("uses", words, announcement.event_id))
+            found.append(material.unproposed("uses", words, announcement.event_id))
             continue
         trouble = announcement.claim.head.trouble(material.record.chain[: announcement.event_id - 1])
         if trouble is not None:
@@ -97,6 +97,8 @@ def _never_announced(check: str, words: str, item: Item, event: int | None, mate
             return missing(
                 check, f"{words}, and its use was announced by `{claimed.kid}`, which is not a gate you pin", heard.event_id
             )
+    if material.unheard:
+        return missing(check, f"{words}, and whether its use was announced cannot be told: {UNHEARD}", material.unheard[0])
     return fails(check, f"{words}, and its use was never announced in this history", event)
 
 
@@ -207,7 +209,7 @@ def _admitted(item: Item, papers: list[Paper], announcement: Announcement, mater
     name, number = item
     told = next((paper.settlement for paper in papers if paper.settlement is not None), None)
     bundle = told.bundle if told is not None else material.proposals[name].proposal.bundle
-    law = material.law(bundle)
+    law = material.unbegun or material.law(bundle)
     event = papers[0].event or announcement.event_id
     if isinstance(law, str):
         yield missing("receipts", f"whether it was admitted cannot be judged: {law}", event)
@@ -218,7 +220,8 @@ def _admitted(item: Item, papers: list[Paper], announcement: Announcement, mater
     trouble = admits(judgement)
     if trouble is not None:
         words = f"this was sent, and by what you pin it was not admitted: {trouble}"
-        yield (missing if unpinned(name, material) else fails)("receipts", words, event)
+        unsure = unpinned(name, material) or material.unheard
+        yield (missing if unsure else fails)("receipts", words, event)
 
 
 def _idempotent(operation: str, papers: Iterable[Paper], material: Material) -> bool:

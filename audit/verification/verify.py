@@ -10,15 +10,20 @@ from temporalio.converter import PayloadCodec
 
 from approvals.errors import ApprovalError
 from audit import archive, manifest
+from audit.enclosed import contents_of
 from audit.errors import ArchiveError, AuditError, NotAMissionError
 from audit.manifest import MANIFEST, Manifest
+from audit.references import Contents
 from audit.verification.answers import check_answers, check_witnesses
 from audit.verification.container import check_checkpoint, check_members
 from audit.verification.decisions import check_decisions
 from audit.verification.derived import check_derived, check_policies
 from audit.verification.history import check_chain, check_contents, check_run, check_start
-from audit.verification.material import NOBODY, Material, Open, opened_record, opened_uses
+from audit.verification.material import NOBODY, Material, Open, opened_record, opened_runs, opened_uses
+from audit.verification.payloads import check_payloads
 from audit.verification.result import Found, Verification, fails, missing, verdict_of
+from audit.verification.runs import check_runs, run_head
+from audit.verification.transcripts import check_transcripts
 from audit.verification.uses import check_ends, check_receipts, check_uses
 from policies.bundle import Bundle, bundle_digest
 from policies.canonical import Digest
@@ -32,9 +37,12 @@ Check = Callable[[Material], list[Found]]
 CHECKS: Mapping[str, Check] = {
     "chain": check_chain,
     "run": check_run,
+    "runs": check_runs,
+    "payloads": check_payloads,
     "contents": check_contents,
     "start": check_start,
     "witnesses": check_witnesses,
+    "transcripts": check_transcripts,
     "answers": check_answers,
     "policies": check_policies,
     "decisions": check_decisions,
@@ -98,21 +106,26 @@ class Verifier:
             return Examined(_ended(listed, [*findings, missing("chain", words)]), None)
         for name, check in CHECKS.items():
             findings += _checked(name, check, material)
-        return Examined(_ended(listed, findings), material)
+        return Examined(_placed(_ended(listed, findings), material), material)
 
     async def _material(self, listed: Manifest, members: Mapping[str, bytes], trust: Directory) -> Material:
-        record = await opened_record(listed, members, self.codec)
+        contents = contents_of(members)
+        codec = Contents(contents, self.codec)
+        runs = await opened_runs(listed, members, codec)
+        record = await opened_record(listed, members, codec, runs)
         bundles: dict[Digest, Bundle | str] = {}
         material = Material(
             members=members,
             manifest=listed,
             record=record,
-            uses=await opened_uses(members, self.codec),
+            uses=await opened_uses(members, codec),
             trust=trust,
             bundles=bundles,
             hints=_hints(members),
             unseal=self.unseal,
             version=self.version,
+            runs=runs,
+            contents=contents,
         )
         bundles |= self._bundles(material)
         return material
@@ -135,6 +148,16 @@ class Verifier:
             except PolicyError as error:
                 found[name] = f"policy bundle `{name[:12]}` does not load here: {error}"
         return found
+
+
+def _placed(verification: Verification, material: Material) -> Verification:
+    """*verification* with the place of its run in the mission."""
+    try:
+        heads = tuple(run_head(run) for run in material.course.before)
+    except UNTOLD:
+        heads = ()
+    told = {"head": material.manifest.head, "earlier": heads, "went_on_as": material.record.went_on_as}
+    return verification.model_copy(update=told)
 
 
 def _checked(name: str, check: Check, material: Material) -> list[Found]:

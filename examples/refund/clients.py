@@ -1,8 +1,8 @@
 """
 The issuer's clients: who may get which tokens, and the secrets they prove themselves with.
 
-Two roles: the read client has scopes and no operation; the commit client has one operation, and the scope it lists the
-payment system's tools with.
+Two roles: the read client has scopes and no operation; the commit client has one operation at the payment system and one at
+the parcels system, and the scopes it lists their tools with.
 """
 
 import hashlib
@@ -32,11 +32,12 @@ class Client(BaseModel):
 
 @dataclass(frozen=True)
 class Resources:
-    """The RFC 8707 resources of the three systems: the URLs of their MCP endpoints, to the letter."""
+    """The RFC 8707 resources of the four systems: the URLs of their MCP endpoints, to the letter."""
 
     orders: str
     payments: str
     knowledge: str
+    parcels: str
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,14 @@ def write_clients(directory: Path, resources: Resources) -> None:
                 resources.orders: ["orders:read"],
                 resources.knowledge: ["knowledge:read"],
                 resources.payments: ["payments:read"],
+                resources.parcels: ["parcels:track"],
             },
         ),
         Client(
             client_id=commit.client_id,
             secret_sha256=_digest(commit.client_secret),
-            scopes={resources.payments: ["payments:describe"]},
-            operations={resources.payments: ["issue_refund"]},
+            scopes={resources.payments: ["payments:describe"], resources.parcels: ["parcels:describe"]},
+            operations={resources.payments: ["issue_refund"], resources.parcels: ["track"]},
         ),
     ]
     write_private(directory / "clients.json", _CLIENTS.dump_json(clients, indent=2).decode())

@@ -1,13 +1,15 @@
-"""The knowledge system: passages of the shop's terms, found by full text. It only reads."""
+"""The knowledge system: passages of the shop's terms, found by full text or read document by document. It only reads."""
 
 import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from pydantic import Field
 
 from examples.refund import database
+from examples.refund.documents import Documents
 from examples.refund.passages import COLLECTIONS, seed_passages
 from examples.refund.resource_server import parse_settings, run
 from examples.refund.tools import Arguments, Offer, Refusal, Result, needs_scope, offer
@@ -75,6 +77,47 @@ def offers(data: Path) -> Sequence[Offer]:
     )
 
 
+def documents(data: Path) -> tuple[Documents, ...]:
+    """The documents of the knowledge system over *data*."""
+
+    def read(collection: str, document: str) -> str:
+        return _document(data, collection, document)
+
+    return (
+        Documents(
+            template="knowledge://{collection}/{document}",
+            name="document",
+            description="A document of the shop's terms, with all its passages.",
+            scope=SCOPE,
+            read=read,
+        ),
+    )
+
+
+def _document(data: Path, collection: str, document: str) -> str:
+    """
+    The passages of one document as JSON, in its order.
+
+    Raises:
+        ResourceNotFoundError: There is no such document.
+    """
+    with database.connection(_path(data)) as opened:
+        found = opened.execute(
+            "SELECT source, version, text FROM passages WHERE collection = ? AND (source = ? OR source LIKE ? ESCAPE '!')"
+            " ORDER BY rowid",
+            (collection, document, f"{_literal(document)}#%"),
+        )
+        passages = [Passage(**row) for row in found]
+    if not passages:
+        raise ResourceNotFoundError(f"no document of collection `{collection}` is called `{document}`")
+    return Passages(passages=passages).model_dump_json()
+
+
+def _literal(text: str) -> str:
+    """*text* as LIKE takes it to the letter."""
+    return re.sub(r"([!%_])", r"!\1", text)
+
+
 def _path(data: Path) -> Path:
     return data / "knowledge.db"
 
@@ -82,7 +125,7 @@ def _path(data: Path) -> Path:
 def main() -> None:
     """Runs the knowledge system."""
     settings = parse_settings("knowledge", "The knowledge system, an MCP server.")
-    run("knowledge", settings, partial(offers, settings.data))
+    run("knowledge", settings, partial(offers, settings.data), documents=documents(settings.data))
 
 
 if __name__ == "__main__":

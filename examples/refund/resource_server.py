@@ -1,5 +1,5 @@
 """
-What the three systems share: each is an MCP server over stateless HTTP, and an OAuth resource server.
+What the four systems share: each is an MCP server over stateless HTTP, and an OAuth resource server.
 
 Stateless with plain JSON answers: a restarted process answers the next request as if nothing had happened.
 """
@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from examples.refund import process
 from examples.refund.access_tokens import IssuerTokens
+from examples.refund.documents import Documents, DocumentsDoor
 from examples.refund.faults import Fault, FaultProtocol
 from examples.refund.tools import Door, Offer
 
@@ -45,28 +46,40 @@ def parse_settings(name: str, description: str) -> Settings:
 
 
 def application(
-    name: str, settings: Settings, offers: Sequence[Offer], inner: Sequence[ServerMiddleware[None]] = ()
+    name: str,
+    settings: Settings,
+    offers: Sequence[Offer],
+    inner: Sequence[ServerMiddleware[None]] = (),
+    documents: Sequence[Documents] = (),
 ) -> Starlette:
     """The system as an ASGI app: its MCP endpoint behind tokens, and `/healthz` for anyone."""
     server: MCPServer[None] = MCPServer(
         name,
         tools=[each.tool for each in offers],
-        middleware=[Door(offers), *inner],
+        middleware=[Door(offers), DocumentsDoor(documents), *inner],
         subscriptions=False,
         log_level="CRITICAL",
         token_verifier=IssuerTokens(settings.issuer, settings.resource),
         auth=_auth(settings),
     )
+    for each in documents:
+        each.add_to(server)
     app = server.streamable_http_app(stateless_http=True, json_response=True)
     app.add_route("/healthz", _healthy, methods=["GET"])
     return app
 
 
-def run(name: str, settings: Settings, offers: Callable[[], Sequence[Offer]], fault: Fault | None = None) -> None:
+def run(
+    name: str,
+    settings: Settings,
+    offers: Callable[[], Sequence[Offer]],
+    fault: Fault | None = None,
+    documents: Sequence[Documents] = (),
+) -> None:
     """Serves the system until it is told to end. The port is taken before any data is touched."""
     listener = process.listen(name, settings.port)
     settings.data.mkdir(parents=True, exist_ok=True)
-    app = application(name, settings, offers(), [fault] if fault else [])
+    app = application(name, settings, offers(), [fault] if fault else [], documents)
     process.serve(app, listener, FaultProtocol if fault else H11Protocol)
 
 

@@ -190,7 +190,8 @@ async def test_unclassified_operation_is_not_read(kit: Kit) -> None:
 
     def edit(root: Any) -> None:
         unclassified(root)
-        in_file("refund.cedar", ', Action::"payments.list_refunds"]', "]")(root)
+        for name in ("refund.cedar", "autonomous.cedar"):
+            in_file(name, ', Action::"payments.list_refunds"]', "]")(root)
 
     bench = Bench(kit, kit.changed("unclassified and unnamed", edit))
     with pytest.raises(ApplicationError, match="changes state"):

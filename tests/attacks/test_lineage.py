@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from activities import lineage
-from activities.lineage import MAX_PRIOR, MAX_RUNS
+from activities import earlier
+from activities.earlier import MAX_MISSIONS
+from activities.lineage import MAX_PRIOR
 from approvals.card import as_text, render
 from approvals.jws import Signer
 from approvals.proposal import Prior, PriorKind, Proposal
@@ -102,7 +103,7 @@ async def test_successor_is_not_told_where_lineages_are_not_read(bench: Bench, m
     await paid(bench)
     bench.mission.end()
     succeeded(bench)
-    monkeypatch.setattr(lineage, "_before", lambda record: [])
+    monkeypatch.setattr(earlier, "_before", lambda record: [])
     await paid(bench)
     assert bench.paid == [4200, 4200]
     assert facts(bench.found().proposal) == []
@@ -227,7 +228,7 @@ async def test_successor_of_a_run_that_repeats_or_continues_is_told_of_both(benc
     await paid(bench)
     bench.mission.end(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW)
     later = FakeHistory("refund-1", "run-2", bench.clock)
-    later.start({"case_id": "CASE-1001"}, **{link: "run-1"})
+    later.start({"case_id": "CASE-1001"}, **{link: "run-1"})  # type: ignore[arg-type]
     later.end()
     bench.histories.add(later)
     succeeded(bench, by=later)
@@ -235,15 +236,15 @@ async def test_successor_of_a_run_that_repeats_or_continues_is_told_of_both(benc
 
 
 @pytest.mark.promise("D4")
-async def test_more_runs_than_a_card_can_answer_for_are_refused(bench: Bench) -> None:
+async def test_more_missions_than_a_card_can_answer_for_are_refused(bench: Bench) -> None:
     """Ten are read."""
-    for number in range(MAX_RUNS):
+    for number in range(MAX_MISSIONS):
         bench.mission.end()
         succeeded(bench, f"refund-{number + 2}")
     assert told(await bench.propose()) == []
     bench.mission.end()
     succeeded(bench, "refund-last")
-    assert "more than 10 runs came before" in await bench.refused()
+    assert "more than 10 missions came before" in await bench.refused()
 
 
 async def test_missions_that_succeed_each_other_come_to_an_end(bench: Bench) -> None:

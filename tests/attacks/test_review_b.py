@@ -20,7 +20,7 @@ from policies.requirement import Assurance
 from tests.fakes.bench import SMALL, Bench
 from tests.fakes.history import json_payload
 from tests.fakes.rings import CODEC, RING
-from workers.cli.rail_sheet import as_text
+from workers.cli.rail_sheet import Telling, as_text
 
 
 def failed_task(bench: Bench, base_run_id: str) -> HistoryEvent:
@@ -67,7 +67,7 @@ async def test_model_with_a_long_name_does_not_widen_every_line(bench: Bench) ->
     bench.mission.activity("reason", {"purpose": "x"}, {"model": "m" * 1_000_000}, "reasoning")
     for _ in range(100):
         bench.say("x")
-    sheet = as_text(rail(bench.mission.record(), bench.law.directory), [])
+    sheet = as_text([Telling("run-1", rail(bench.mission.record(), bench.law.directory))], [])
     assert len(sheet) < 100_000 and "m" * 100 in sheet and "more characters" in sheet
 
 

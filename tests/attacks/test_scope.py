@@ -73,7 +73,7 @@ async def test_mission_reads_any_case_where_it_says_itself_what_it_is_for(
 ) -> None:
     """Without the server's word."""
     said = Principals(owner="olga", scope={"case_id": "CASE-1002"})
-    monkeypatch.setattr(reading, "acting_for", lambda started, directory: (said, None))
+    monkeypatch.setattr(reading, "principals_of", lambda record, directory: (said, None))
     await read(bench, "orders.get_case", OTHER)
     assert [call.arguments for call in bench.tools.calls] == [OTHER]
 

@@ -7,27 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import json_format
 from temporalio.api.history.v1 import HistoryEvent
 
 from audit import archive, manifest
 from audit.chain import stable
+from audit.earlier import course
+from audit.enclosed import contents_of
 from audit.errors import ArchiveError, AuditError
 from audit.export import derived
 from audit.manifest import CHECKPOINT, MANIFEST, Manifest, member, written
+from audit.payloads import open_events
 from audit.record import CLOSING, MissionRecord
+from audit.references import Contents
 from audit.stored import from_json
+from audit.verification.material import opened_runs
+from policies.action import MissionRef
 from policies.canonical import Digest
 from policies.directory import Directory
 from tests.audit import keys
 
+_T = TypeVar("_T")
 Event = dict[str, Any]
 """One event of `history.json`, as JSON."""
 HISTORY = "history.json"
@@ -128,12 +135,31 @@ def _retold(members: dict[str, bytes], listed: Manifest, raw: Sequence[HistoryEv
     """*members* with the rail and the cards that the changed history gives."""
     mission = listed.mission
     try:
-        record = MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, raw)
+        record = _record(members, mission, raw)
         told = derived(record, Directory.model_validate_json(members["keys.json"]))
     except (AuditError, ValueError, KeyError, IndexError):
         return members
     kept = {name: data for name, data in members.items() if not name.startswith(("rail.json", "cards/"))}
     return {**kept, **told}
+
+
+def _record(members: Mapping[str, bytes], mission: MissionRef, raw: Sequence[HistoryEvent]) -> MissionRecord:
+    """What the changed history says, with what its references stand for, and how the mission began."""
+    codec = Contents(contents_of(members), None)
+    runs = _driven(opened_runs(manifest.read(members[MANIFEST]), members, codec))
+    opened = _driven(open_events(raw, codec))
+    found = MissionRecord.of(mission.namespace, mission.mission_id, mission.run_id, raw, opened)
+    return replace(found, origin=course(found, runs).origin)
+
+
+def _driven(work: Coroutine[Any, Any, _T]) -> _T:
+    """What *work* comes to, which waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        found: _T = done.value
+        return found
+    raise AssertionError("it waits for something")
 
 
 def same(one: Sequence[Event], other: Sequence[Event]) -> bool:

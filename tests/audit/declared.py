@@ -18,6 +18,7 @@ class Class(StrEnum):
 
     CUT = "where each proposal has its end, what a gate answered after is left out, and all since with it"
     TAIL = "after the last event that something signed by a gate is over: whatever is not itself signed"
+    EARLIER = "in an earlier run, where no proposal of this one answers for it: whatever is not itself signed or a link"
     USE = "what a use holds beside the receipts that settlements repeat"
     HINTS = "what `keys.json` says of whom the rail does not name"
     MAKER = "which version of sayso made the archive, and when"

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from audit import manifest
+from audit.enclosed import contents_of
 from audit.manifest import MANIFEST
-from audit.verification.material import Material, opened_record
+from audit.references import Contents
+from audit.verification.material import Material, opened_record, opened_runs
 from audit.verification.result import Verdict
 from audit.verification.verify import Verifier
 from policies.directory import Directory
@@ -74,6 +76,35 @@ async def changed_uses(name: str, strength: Strength, using: Verifier, tally: Ta
                 tally.holes.append(f"{name}: {mutant.name} in `{member[:17]}…` ({strength})")
 
 
+async def changed_runs(name: str, strength: Strength, using: Verifier, tally: Tally, every: int = 1) -> None:
+    """The same for the earlier runs in it: proposals of this run answer for them whole, so nothing in them may change."""
+    loot = Loot.of(archive(name))
+    for member in sorted(each for each in loot.members if each.startswith("runs/")):
+        events = loot.events_of(member)
+        for mutant in sampled(chain(structural(events), edits(events)), every):
+            if mutant.events == events or _same(mutant, events, strength):
+                continue
+            verification = await using.verify(loot.holding(mutant.events, member).packed(strength))
+            tally.tried += 1
+            tally.verdicts[verification.verdict] += 1
+            if verification.verdict is Verdict.VERIFIED:
+                tally.holes.append(f"{name}: {mutant.name} in `{member[:17]}…` ({strength})")
+
+
+async def changed_payloads(name: str, strength: Strength, using: Verifier, tally: Tally) -> None:
+    """The same for stored payloads: each byte that is another one, and each that is left out."""
+    loot = Loot.of(archive(name))
+    for member in sorted(each for each in loot.members if each.startswith("payloads/")):
+        content = loot.members[member]
+        changed = [content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :] for at in range(0, len(content), 97)]
+        for other in [*(loot.with_member(member, each) for each in changed), loot.without(member)]:
+            verification = await using.verify(other.packed(strength))
+            tally.tried += 1
+            tally.verdicts[verification.verdict] += 1
+            if verification.verdict is Verdict.VERIFIED:
+                tally.holes.append(f"{name}: `{member[:22]}…` ({strength})")
+
+
 def _same(mutant: Mutant, events: list[Event], strength: Strength) -> bool:
     """Whether an attacker with the exporter's key only spelled the same events otherwise."""
     return strength is Strength.SIGNED and same(mutant.events, events)
@@ -82,8 +113,10 @@ def _same(mutant: Mutant, events: list[Event], strength: Strength) -> bool:
 async def _material(loot: Loot, trust: Directory | None) -> Material:
     assert trust is not None
     listed = manifest.read(loot.members[MANIFEST])
-    record = await opened_record(listed, loot.members, RING)
-    return Material(loot.members, listed, record, {}, trust, {}, None)
+    codec = Contents(contents_of(loot.members), RING)
+    runs = await opened_runs(listed, loot.members, codec)
+    record = await opened_record(listed, loot.members, codec, runs)
+    return Material(loot.members, listed, record, {}, trust, {}, None, runs=runs)
 
 
 def sampled(mutants: Iterable[Mutant], every: int) -> Iterator[Mutant]:
@@ -106,6 +139,8 @@ async def main(names: list[str]) -> int:
             every = 1 if strength is Strength.SIGNED else 7
             await fuzzed(name, sampled(mutants_of(name), every), strength, using, tally)
             await changed_uses(name, strength, using, tally, every)
+            await changed_runs(name, strength, using, tally, every)
+            await changed_payloads(name, strength, using, tally)
             print(f"{name}, {strength}: {tally.tried} mutations, {dict(tally.verdicts)}", flush=True)
             for hole in tally.holes:
                 print(f"  VERIFIED: {hole}", flush=True)

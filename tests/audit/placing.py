@@ -20,8 +20,8 @@ from tests.audit import stories
 from tests.audit.stories import TRUST
 from workers.cli.main import run
 
-KEPT = ("refunded", "denied", "expired", "not-due", "large")
-"""Missions that are VERIFIED, in the order they are listed in."""
+KEPT = ("refunded", "revoked", "expired", "not-due", "large")
+"""Missions that are VERIFIED, in the order they are listed in. Some are of one size: one proposal, one question of it."""
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 

@@ -20,7 +20,7 @@ from tests.e2e.insider import delete_use
 from tests.e2e.shop import Shop
 from tests.e2e.teller import Told
 from tests.fakes.kit import without_idempotency
-from tests.world import World
+from tests.world import World, until
 
 Handle = WorkflowHandle[Any, Any]
 ORDER = {"operation": "orders.get_order", "arguments": {"order_id": "ORD-2001"}}
@@ -221,6 +221,27 @@ async def _deleted_use(scene: Scene) -> Handle:
     return await _over(mission)
 
 
+async def _continued(scene: Scene) -> Handle:
+    """Three runs, each with a commit that somebody approved."""
+    handle = await scene.told(_refund(amount_minor=1000), then=[_refund(amount_minor=2000), _refund(amount_minor=3000)])
+    await scene.world.decide(handle, "sam")
+    for _ in range(2):
+        handle = await _following(scene, handle)
+        await scene.world.decide(handle, "sam")
+    return await _ended(handle)
+
+
+async def _following(scene: Scene, handle: Handle) -> Handle:
+    """The run that the mission went on in."""
+    before = handle.run_id or handle.result_run_id
+
+    async def look() -> Handle | None:
+        latest = (await scene.world.client.get_workflow_handle(handle.id).describe()).run_id
+        return scene.world.client.get_workflow_handle(handle.id, run_id=latest) if latest != before else None
+
+    return await until(look)
+
+
 async def _decided(scene: Scene, case_id: str, who: str, verdict: Verdict = Verdict.APPROVE) -> Handle:
     handle = await scene.world.start(case_id)
     await scene.world.decide(handle, who, verdict)
@@ -256,6 +277,7 @@ class Plot:
     policies: Callable[[Path], None] = _unchanged
     shop: bool = False
     sealed: bool = False
+    stored: bool = False
     house: str = OURS
 
 
@@ -276,6 +298,9 @@ PLOTS: dict[str, Plot] = {
     "revoked": Plot(_revoked),
     "denied-late": Plot(_denied_late),
     "encrypted": Plot(_refunded, sealed=True),
+    "continued": Plot(_continued),
+    "stored": Plot(_refunded, stored=True),
+    "stored-encrypted": Plot(_refunded, sealed=True, stored=True),
     "terminated": Plot(_terminated),
     "open": Plot(_open),
     "unsigned-start": Plot(_unsigned_start),

@@ -24,6 +24,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.observe import observe
+from activities.payload_stores import open_store
+from activities.ports import PayloadStore
 from approvals.jws import Signer
 from audit.archive import SUFFIX
 from examples.refund.clients import Resources, write_clients
@@ -39,19 +41,23 @@ from tests.examples.enterprise import Enterprise, free_port, running_enterprise
 from tests.world import World, _warmed_up, world_of, write_bundle
 from workers.archiving import KnownBundles, exporter
 from workers.connection import converter
+from workers.storing import Storing
 
 Handle = WorkflowHandle[Any, Any]
+THRESHOLD = 1024
+"""Bytes from which a payload is stored: low, so that a small mission has some."""
 
 
 @dataclass
 class Stage:
-    """What all stories share: two clients of one server, with and without a codec, and two enterprises."""
+    """What all stories share: clients of one server, with and without encryption and a payload store, and two enterprises."""
 
-    plain: Client
-    sealed: Client
+    clients: dict[tuple[bool, bool], Client]
+    """By whether payloads are encrypted, and whether they are stored."""
     enterprise: Enterprise
     shop: Enterprise
     root: Path
+    store: PayloadStore
 
     async def record(self, name: str) -> None:
         """Lives through story *name* and writes its archive."""
@@ -63,7 +69,8 @@ class Stage:
             run_id = handle.run_id or handle.result_run_id or (await handle.describe()).run_id
             codec = TestCodec(KEYS) if plot.sealed else None
             bundles = KnownBundles(None, (world.policies,))
-            exports = exporter(world.client, signers["exporter"], world.law.directory, bundles, codec)
+            store = self.store if plot.stored else None
+            exports = exporter(world.client, signers["exporter"], world.law.directory, bundles, codec, store)
             exported = await exports.export(handle.id, str(run_id))
             if not exported.record.closed:
                 # Nobody else's workers should find it waiting.
@@ -84,7 +91,7 @@ class Stage:
         directory["services"]["exporter"]["keys"] = [{"kid": public.kid, "x": public.x}]
         path.write_text(yaml.safe_dump(directory))
         plot.policies(policies)
-        return world_of(self.sealed if plot.sealed else self.plain, enterprise, policies, signers)
+        return world_of(self.clients[plot.sealed, plot.stored], enterprise, policies, signers)
 
     @asynccontextmanager
     async def _working(self, world: World, plot: Plot) -> AsyncIterator[Scene]:
@@ -134,14 +141,25 @@ async def main(names: list[str]) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(3)))
+        resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(4)))
         write_clients(root / "shop", resources)
         shop = Enterprise(root / "shop", f"http://127.0.0.1:{free_port()}", resources)
         with running_enterprise(root / "data") as enterprise:
             async with server:
                 address = server.client.service_client.config.target_host
-                sealed = await Client.connect(address, data_converter=converter(TestCodec(KEYS)))
-                stage = Stage(server.client, sealed, enterprise, shop, root)
+                store = open_store(str(root / "payloads"))
+                store.make()
+                clients = {
+                    (sealed, stored): await Client.connect(
+                        address,
+                        data_converter=converter(
+                            TestCodec(KEYS) if sealed else None, Storing(store if stored else None, THRESHOLD)
+                        ),
+                    )
+                    for sealed in (False, True)
+                    for stored in (False, True)
+                }
+                stage = Stage(clients, enterprise, shop, root, store)
                 for name in names or list(STORIES):
                     await stage.record(name)
 

@@ -246,6 +246,7 @@ async def command(house: House, place: Path, *before: str, how: str = "--once") 
         "SAYSO_EXPORT_KEY_FILE": str(key),
         "SAYSO_ARCHIVE": str(place),
         "SAYSO_ENCRYPTION": "off",
+        "SAYSO_PAYLOAD_STORE": "off",
     }
     module = before or ("workers.cli.main",)
     arguments = ("audit", "archive", how, "--data", str(place.parent / "none"))

@@ -25,6 +25,16 @@ def _cut(loot: Loot) -> Loot:
     return loot.holding([cut for cut in cuts if cut.event <= answered - 5][-1].events)
 
 
+def _earlier(loot: Loot) -> Loot:
+    """The run ends as soon as it began, and proposes nothing; who worked in the run before it is another."""
+    cut = next(each.events for each in structural(loot.events) if (each.kind, each.event) == ("truncate and end", 2))
+    name = next(each for each in loot.members if each.startswith("runs/"))
+    before = loot.events_of(name)
+    before[2]["workflowTaskStartedEventAttributes"]["identity"] = "somebody else"
+    left = loot.without(*(each for each in loot.members if each.startswith(("uses/", "policies/"))))
+    return left.holding(cut).holding(before, name)
+
+
 def _another_verdict(loot: Loot) -> Loot:
     events = copy.deepcopy(loot.events)
     (payload,) = events[-1]["workflowExecutionCompletedEventAttributes"]["result"]["payloads"]
@@ -47,6 +57,7 @@ def _another_hint(loot: Loot) -> Loot:
 EXAMPLES: dict[Class, tuple[str, Callable[[Loot], Loot], dict[str, Any]]] = {
     Class.CUT: ("unknown-then-done", _cut, {}),
     Class.TAIL: ("refunded", _another_verdict, {}),
+    Class.EARLIER: ("continued", _earlier, {}),
     Class.USE: ("refunded", _empty_use, {}),
     Class.HINTS: ("refunded", _another_hint, {}),
     Class.MAKER: ("refunded", lambda loot: loot, {"sayso": "9.9"}),

@@ -14,7 +14,7 @@ from audit.verification.result import Found, Verdict, holds
 from audit.verification.verify import CHECKS, Verifier
 from tests.audit.attacker import Loot, Strength
 from tests.audit.declared import Class
-from tests.audit.fuzz import Tally, changed_uses, fuzzed, mutants_of, sampled
+from tests.audit.fuzz import Tally, changed_payloads, changed_runs, changed_uses, fuzzed, mutants_of, sampled
 from tests.audit.mutations import Mutant, structural
 from tests.audit.stories import archive
 from tests.conftest import Without
@@ -42,7 +42,7 @@ async def test_structural_change_at_any_event_verifies_only_where_declared(name:
 
 @pytest.mark.promise("G1")
 @pytest.mark.promise("G3")
-@pytest.mark.parametrize("name", SIGNED_STORIES)
+@pytest.mark.parametrize("name", [*SIGNED_STORIES, "continued", "stored"])
 async def test_changed_value_verifies_only_where_declared(name: str, ours: Verifier) -> None:
     """docs/threats.md G1, G3: values changed and left out, by somebody with the exporter's key."""
     tally = Tally()
@@ -68,6 +68,15 @@ async def test_changed_use_never_verifies_as_something_else(ours: Verifier) -> N
     tally = Tally()
     await changed_uses("refunded", Strength.SIGNED, ours, tally, every=5)
     assert tally.holes == [] and set(tally.declared) <= {Class.USE}
+
+
+@pytest.mark.promise("G3")
+async def test_changed_earlier_run_or_stored_payload_never_verifies(ours: Verifier) -> None:
+    """docs/threats.md G3: no class is declared there, as proposals of the run answer for all runs before it."""
+    tally = Tally()
+    await changed_runs("continued", Strength.SIGNED, ours, tally, every=61)
+    await changed_payloads("stored", Strength.SIGNED, ours, tally)
+    assert tally.holes == [] and tally.tried > 50
 
 
 @pytest.mark.control("G1")

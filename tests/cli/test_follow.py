@@ -41,9 +41,9 @@ from workflows.refund import RefundMission
 
 
 async def final(sayso: Terminal, mission_id: str, *options: str) -> list[dict[str, Any]]:
-    """The rail as it is now."""
-    found: list[dict[str, Any]] = (await sayso("rail", mission_id, "--json", *options)).data["observations"]
-    return found
+    """The rail as it is now; which run each is of stands beside it in what is followed."""
+    found = (await sayso("rail", mission_id, "--json", *options)).data["observations"]
+    return [{name: value for name, value in each.items() if name != "run_id"} for each in found]
 
 
 async def test_mission_is_followed_from_waiting_to_its_verdict(sayso: Terminal) -> None:

@@ -17,10 +17,13 @@ from examples.refund.clients import Resources, write_clients
 from tests.e2e.hostile import hostile_worker
 from tests.e2e.model_server import ScriptedModel, scripted
 from tests.e2e.shop import Shop
+from tests.e2e.storage import Stored
 from tests.examples.enterprise import Enterprise, free_port, running_enterprise
 from tests.fakes.rings import CODEC
+from tests.fakes.stores import made_store
 from tests.world import World, make_world
 from workers.connection import converter
+from workers.storing import LEAST, Storing
 
 BIN = Path(sys.executable).parent
 ATTRIBUTES: list[SearchAttributeKey[Any]] = [
@@ -44,6 +47,9 @@ async def server() -> AsyncIterator[Client]:
         dev_server_extra_args=[
             "--namespace=killed",
             "--namespace=frozen",
+            "--namespace=faulty",
+            "--namespace=faulty-without-key",
+            "--namespace=stored",
             "--namespace=outward",
             "--dynamic-config-value=history.transferProcessorMaxPollRPS=2000",
             "--dynamic-config-value=history.timerProcessorMaxPollRPS=2000",
@@ -81,6 +87,17 @@ async def world(
 
 
 @pytest.fixture(scope="session")
+async def stored(server: Client, enterprise: Enterprise, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stored]:
+    """All workers at work in a namespace of their own, with payloads of a kilobyte and more in a store."""
+    root = tmp_path_factory.mktemp("stored")
+    how = converter(CODEC, Storing(made_store(root / "payloads"), LEAST))
+    client = await Client.connect(server.service_client.config.target_host, namespace="stored", data_converter=how)
+    world = make_world(client, enterprise, root)
+    async with world.working():
+        yield Stored(world, root / "payloads")
+
+
+@pytest.fixture(scope="session")
 async def attacker(world: World) -> AsyncIterator[World]:
     """The world with a worker of the attacker's in it."""
     async with hostile_worker(world):
@@ -91,7 +108,7 @@ async def attacker(world: World) -> AsyncIterator[World]:
 async def shop(server: Client, world: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     """A shop at the session's server; its missions run on the attacker's worker, for their scripting."""
     root = tmp_path_factory.mktemp("shop")
-    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(3)))
+    resources = Resources(*(f"http://127.0.0.1:{free_port()}/mcp" for _ in range(4)))
     write_clients(root / "data", resources)
     enterprise = Enterprise(root / "data", f"http://127.0.0.1:{free_port()}", resources)
     made = Shop(make_world(server, enterprise, root))

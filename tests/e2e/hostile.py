@@ -24,7 +24,7 @@ from approvals.signed import Kind, Signed, opened
 from audit.proposals import Found
 from policies.canonical import Digest
 from policies.model import Recorded
-from tests.world import World
+from tests.world import World, until
 from workflows.asking import COMMITS
 
 QUEUE = "hostile"
@@ -58,17 +58,29 @@ class Message(Recorded):
     value: Any
 
 
+class Further(Recorded):
+    """How the next run is to begin; None: as this one did."""
+
+    given: Any = None
+    workflow: str = "refund"
+    memo: dict[str, Any] | None = None
+
+
 @workflow.defn(name="refund")
 class Puppet:
-    """Obeys updates, which leave no signal in its history; ends when told to."""
+    """Obeys updates, which leave no signal in its history; ends, or goes on as new, when told to."""
 
     def __init__(self) -> None:
         self._done = False
+        self._further: Further | None = None
 
     @workflow.run
     async def run(self, case: RawValue) -> str:
         """Waits for the end."""
-        await workflow.wait_condition(lambda: self._done and workflow.all_handlers_finished())
+        await workflow.wait_condition(lambda: (self._done or self._further is not None) and workflow.all_handlers_finished())
+        if self._further is not None:
+            given = case if self._further.given is None else self._further.given
+            workflow.continue_as_new(given, workflow=_TYPES[self._further.workflow], memo=self._further.memo)
         return "done"
 
     @workflow.signal(dynamic=True)
@@ -101,9 +113,27 @@ class Puppet:
         await workflow.get_external_workflow_handle(message.workflow_id).signal(message.signal, message.value)
 
     @workflow.update
+    async def go_on(self, further: Further) -> None:
+        """Ends this run, and begins the next, whatever is still under way."""
+        self._further = further
+
+    @workflow.update
     async def end(self, order: Order | None = None) -> None:
         """Ends the mission."""
         self._done = True
+
+
+@workflow.defn(name="impostor")
+class Impostor(Puppet):
+    """The same under the name of another mission type."""
+
+    @workflow.run
+    async def run(self, case: RawValue) -> str:
+        """As the other."""
+        return await super().run(case)
+
+
+_TYPES: dict[str, Any] = {"refund": Puppet.run, "impostor": Impostor.run}
 
 
 @asynccontextmanager
@@ -112,7 +142,7 @@ async def hostile_worker(world: World, queue: str = QUEUE) -> AsyncIterator[str]
     async with Worker(
         world.client,
         task_queue=queue,
-        workflows=[Puppet],
+        workflows=[Puppet, Impostor],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=0,
     ):
@@ -165,6 +195,19 @@ class Mission:
         """A settlement of the gate's key."""
         body = opened(Signed.model_validate(result), Kind.SETTLEMENT, self.world.bundle.directory.gate)
         return Settlement.model_validate(body)
+
+    async def went_on(self, **how: Any) -> str:
+        """Has the mission go on as new; the run before. From here on this is the new run."""
+        before = (await self.handle.describe()).run_id
+        await self.handle.execute_update("go_on", Further(**how))
+        latest = self.world.client.get_workflow_handle(self.handle.id)
+
+        async def begun() -> str | None:
+            run_id = (await latest.describe()).run_id
+            return run_id if run_id != before else None
+
+        self.handle = self.world.client.get_workflow_handle(self.handle.id, run_id=await until(begun))
+        return before
 
     async def forge(self, activity: str, result: object) -> None:
         """Puts *result* into the history as that of *activity*: schedules it where nobody works, and completes it by id."""

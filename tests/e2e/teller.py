@@ -24,6 +24,8 @@ class Script(Recorded):
     items: tuple[dict[str, JsonValue], ...]
     within_seconds: float | None = None
     withdraw_after_seconds: float | None = None
+    then: tuple[dict[str, JsonValue], ...] = ()
+    """What to commit in runs after this one, one in each."""
 
 
 class Told(Recorded):
@@ -38,9 +40,12 @@ class Teller(Mission):
 
     @workflow.run
     async def run(self, script: Script) -> Told:
-        """All outcomes, in order."""
+        """All outcomes of its last run, in order."""
         within = None if script.within_seconds is None else timedelta(seconds=script.within_seconds)
         wanted = [Wanted(operation=ISSUE, arguments=item) for item in script.items]
         if script.withdraw_after_seconds is not None:
             asyncio.get_running_loop().call_later(script.withdraw_after_seconds, self.withdraw)
-        return Told(outcomes=await self.commit_all(wanted, because="told to", within=within))
+        told = Told(outcomes=await self.commit_all(wanted, because="told to", within=within))
+        if script.then:
+            workflow.continue_as_new(Script(items=script.then[:1], then=script.then[1:]))
+        return told

@@ -272,3 +272,32 @@ async def test_page_that_cannot_be_made_does_not_stop_the_mission(
 
 
 assert timedelta(days=14) < LONGEST, "an honest proposal expires within a round"
+
+
+INSIDERS = {"refundable": True, "amount_minor": 9, "reason": "The terms say so.", "cites": ["insider-terms@1:00000000"]}
+
+
+@pytest.mark.promise("K1")
+async def test_finding_that_cites_what_was_not_read_is_a_verdict(insider: Insider) -> None:
+    """Whoever answers in the reason worker's place: the mission looks itself, and proposes nothing."""
+    insider.answers["reason"] = {"purpose": "refund/assess", "model": "m", "rule_based": False, "result": INSIDERS}
+    handle = await insider.start()
+    verdict = await handle.result()
+    assert verdict.verdict is Verdict.UNFOUNDED
+    assert "cites `insider-terms@1:00000000`, which this mission has not read" in verdict.reasons[0]
+    assert "propose" not in {done.activity for done in (await insider.world.record(handle)).completed}
+
+
+@pytest.mark.control("K1")
+async def test_it_is_proposed_where_the_mission_does_not_look(insider: Insider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One defence out of the mission; what the gate says of it is the gate's."""
+    monkeypatch.setattr("workflows.findings.uncited", lambda finding, passages: ())
+    insider.answers["reason"] = {"purpose": "refund/assess", "model": "m", "rule_based": False, "result": INSIDERS}
+    handle = await insider.start()
+    async with ended(handle):
+        await until(lambda: _proposes(insider.world, handle), seconds=10)
+
+
+async def _proposes(world: World, handle: WorkflowHandle[Any, Any]) -> bool | None:
+    asked = [done.input for done in (await world.record(handle)).completed if done.activity == "propose"]
+    return True if asked and isinstance(asked[0], dict) and asked[0]["cites"] == INSIDERS["cites"] else None

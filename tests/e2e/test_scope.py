@@ -53,7 +53,7 @@ async def test_mission_reads_any_case_where_its_start_is_not_asked_for(
 ) -> None:
     """Where the read worker took the request's word for the scope."""
     said = Principals(owner="olga", scope={"case_id": "CASE-1002"})
-    monkeypatch.setattr(reading, "acting_for", lambda started, directory: (said, None))
+    monkeypatch.setattr(reading, "principals_of", lambda record, directory: (said, None))
     mission = await hijacked(attacker, "CASE-1001")
     answer = await mission.call("read", OTHERS, READS)
     assert answer.result["result"]["case_id"] == "CASE-1002"

@@ -58,7 +58,7 @@ class Orders(BaseModel):
     policies: Path
     data: Path
     issuer: str
-    resources: tuple[str, str, str]
+    resources: tuple[str, str, str, str]
     gate_key: Path
     markers: Path
     plan: dict[str, str]
@@ -226,7 +226,7 @@ def write_orders(path: Path, world: World, plan: dict[str, str]) -> Orders:
         policies=world.policies,
         data=world.enterprise.data,
         issuer=world.enterprise.issuer,
-        resources=(resources.orders, resources.payments, resources.knowledge),
+        resources=(resources.orders, resources.payments, resources.knowledge, resources.parcels),
         gate_key=key,
         markers=markers,
         plan=plan,

@@ -7,17 +7,17 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
 import httpx2
-from mcp import Client
+from mcp import Client, ClientSession, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ListToolsResult, RequestParamsMeta
+from mcp_types import CallToolResult, ListResourceTemplatesResult, ListToolsResult, RequestParamsMeta, TextResourceContents
 
 from examples.refund.clients import Resources, read_credential, write_clients
 from examples.refund.operations import operation_details
@@ -85,11 +85,11 @@ class Enterprise:
         """A token for *scope*."""
         return str(self.request_token(role, resource=resource, scope=scope).raise_for_status().json()["access_token"])
 
-    def operation_token(self, arguments: Mapping[str, Any]) -> str:
-        """A token for one `issue_refund` with *arguments*."""
-        payments = self.resources.payments
-        details = json.dumps(operation_details(payments, "issue_refund", arguments))
-        answer = self.request_token("commit", resource=payments, authorization_details=details)
+    def operation_token(self, arguments: Mapping[str, Any], tool: str = "issue_refund") -> str:
+        """A token for one *tool* with *arguments*."""
+        resource = self.resources.parcels if tool == "track" else self.resources.payments
+        details = json.dumps(operation_details(resource, tool, arguments))
+        answer = self.request_token("commit", resource=resource, authorization_details=details)
         return str(answer.raise_for_status().json()["access_token"])
 
     def signed(self, resource: str, **claims: object) -> str:
@@ -101,9 +101,9 @@ class Enterprise:
 
 @contextmanager
 def running_enterprise(data: Path) -> Iterator[Enterprise]:
-    """The four processes, all healthy."""
-    issuer_port, *ports = (free_port() for _ in range(4))
-    orders, payments, knowledge = ports
+    """The five processes, all healthy."""
+    issuer_port, *ports = (free_port() for _ in range(5))
+    orders, payments, knowledge, parcels = ports
     issuer = f"http://127.0.0.1:{issuer_port}"
     enterprise = Enterprise(data, issuer, Resources(*(f"http://127.0.0.1:{port}/mcp" for port in ports)))
     write_clients(data, enterprise.resources)
@@ -113,6 +113,7 @@ def running_enterprise(data: Path) -> Iterator[Enterprise]:
         process("orders", orders, *common),
         process("payments", payments, *common),
         process("knowledge", knowledge, *common),
+        process("parcels", parcels, *common),
     ):
         for port in (issuer_port, *ports):
             wait_healthy(port)
@@ -138,13 +139,37 @@ async def call(
         return await client.session.call_tool(tool, arguments, read_timeout_seconds=timeout_seconds, meta=meta)
 
 
-async def tools(resource: str, token: str) -> ListToolsResult:
-    """What the resource lists for *token*."""
+@asynccontextmanager
+async def session(resource: str, token: str) -> AsyncIterator[ClientSession]:
+    """An open session with *resource* under *token*."""
     async with (
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, **PLAIN) as http,
         Client(streamable_http_client(resource, http_client=http), mode=MODERN, cache=None) as client,
     ):
-        return await client.session.list_tools()
+        yield client.session
+
+
+async def tools(resource: str, token: str) -> ListToolsResult:
+    """What the resource lists for *token*."""
+    async with session(resource, token) as opened:
+        return await opened.list_tools()
+
+
+async def documents(resource: str, token: str) -> ListResourceTemplatesResult:
+    """The templates of documents that the resource lists for *token*."""
+    async with session(resource, token) as opened:
+        return await opened.list_resource_templates()
+
+
+async def document(resource: str, token: str, uri: str) -> str:
+    """The text at *uri*, or what the server says instead."""
+    async with session(resource, token) as opened:
+        try:
+            (part,) = (await opened.read_resource(uri)).contents
+        except MCPError as error:
+            return f"error: {error}"
+    assert isinstance(part, TextResourceContents) and (part.uri, part.mime_type) == (uri, "application/json")
+    return part.text
 
 
 def text(result: CallToolResult) -> str:

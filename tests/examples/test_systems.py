@@ -1,5 +1,6 @@
 """What the order and knowledge systems answer, and to which tokens."""
 
+import json
 import time
 
 import httpx2
@@ -9,7 +10,7 @@ from joserfc.jwk import OKPKey
 
 from examples.refund.seed import SEEDS
 from examples.refund.signing import signing_key
-from tests.examples.enterprise import MODERN, PLAIN, Enterprise, call, text, tools
+from tests.examples.enterprise import MODERN, PLAIN, Enterprise, call, document, text, tools
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +78,43 @@ async def test_unknown_collection_names_the_known_ones(enterprise: Enterprise) -
     assert "refunds, shipping, warranty" in said
 
 
+def _reader(enterprise: Enterprise) -> tuple[str, str]:
+    return enterprise.resources.knowledge, enterprise.scope_token("read", enterprise.resources.knowledge, "knowledge:read")
+
+
+async def test_document_is_read_by_its_uri(enterprise: Enterprise) -> None:
+    """All its passages in order, as JSON; a passage can be read alone."""
+    whole = json.loads(await document(*_reader(enterprise), "knowledge://refunds/refund-terms"))
+    one = json.loads(await document(*_reader(enterprise), "knowledge://refunds/refund-terms%23late"))
+    assert (whole["passages"][0]["source"], len(whole["passages"])) == ("refund-terms#window", 5)
+    assert [each["source"] for each in one["passages"]] == ["refund-terms#late"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "knowledge://warranty/refund-terms",
+        "knowledge://refunds/refund%25",
+        "knowledge://refunds/_efund-terms",
+        "knowledge://refunds/..%2Fwarranty",
+        "knowledge://refunds/%27%20OR%201%3D1",
+    ],
+)
+async def test_document_that_is_not_there_is_an_error(enterprise: Enterprise, uri: str) -> None:
+    """Neither wildcards nor quotes find another."""
+    assert (await document(*_reader(enterprise), uri)).startswith("error: ")
+
+
+async def test_document_needs_its_scope(enterprise: Enterprise) -> None:
+    """A token without one for it reads nothing."""
+    token = enterprise.signed(enterprise.resources.knowledge, scope="other")
+    said = await document(enterprise.resources.knowledge, token, "knowledge://refunds/refund-terms")
+    assert said.startswith("error: reading needs a token with scope `knowledge:read`")
+
+
 async def test_tools_are_closed_and_typed(enterprise: Enterprise) -> None:
     """Every input schema forbids what it does not name, and requires all it names."""
-    systems = {"orders": "orders:read", "knowledge": "knowledge:read", "payments": "payments:read"}
+    systems = {"orders": "orders:read", "knowledge": "knowledge:read", "payments": "payments:read", "parcels": "parcels:track"}
     for name, scope in systems.items():
         resource = getattr(enterprise.resources, name)
         for tool in (await tools(resource, enterprise.scope_token("read", resource, scope))).tools:

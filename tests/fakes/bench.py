@@ -26,7 +26,7 @@ from audit.proposals import Found, signed_proposals
 from policies.bundle import Bundle
 from policies.canonical import Digest
 from tests.fakes.clock import FakeClock
-from tests.fakes.history import FakeHistory
+from tests.fakes.history import WORKFLOW, FakeHistory
 from tests.fakes.kit import Kit
 from tests.fakes.ports import (
     FakeDirectories,
@@ -120,6 +120,25 @@ class Bench:
         mission.activity("read", request, {"operation": "orders.get_case", "result": {"order_id": "ORD-2001"}}, "reads")
         self.mission = self.histories.add(mission)
         return mission
+
+    def went_on(
+        self,
+        run_id: str = "run-2",
+        *,
+        given: JsonValue = GIVEN,
+        signed: str | None = None,
+        mission_type: str | None = None,
+        initiator: int = WORKFLOW,
+    ) -> FakeHistory:
+        """The run as which the bench's mission goes on; it becomes the bench's. What is given there is the mission worker's."""
+        before = self.mission
+        before.go_on(run_id)
+        later = FakeHistory(before.mission_id, run_id, self.clock, mission_type=mission_type or before.mission_type)
+        first = before.events[0].workflow_execution_started_event_attributes.first_execution_run_id
+        later.start(given, signed=signed, first_run_id=first, continued_run_id=before.run_id, initiator=initiator)
+        later.task()
+        self.mission = self.histories.add(later)
+        return later
 
     def here(self, mission: FakeHistory | None = None) -> Here:
         """Where an activity of the mission runs, scheduled now."""

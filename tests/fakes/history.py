@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import BaseModel, JsonValue
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from approvals.start import MEMO
 from audit.payloads import SEALED
 from audit.record import MissionRecord
 from tests.fakes.clock import FakeClock
+
+WORKFLOW = ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
 
 
 def json_payload(value: JsonValue | bytes | BaseModel) -> Payload:
@@ -63,8 +65,9 @@ class FakeHistory:
         original_run_id: str | None = None,
         first_run_id: str | None = None,
         continued_run_id: str = "",
+        initiator: int = WORKFLOW,
     ) -> None:
-        """The started event; *signed* travels in the memo."""
+        """The started event; *signed* travels in the memo. Who began a run that continues another is the *initiator*."""
         event = self.append(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
         attributes = event.workflow_execution_started_event_attributes
         attributes.workflow_type.name = self.mission_type
@@ -72,6 +75,8 @@ class FakeHistory:
         attributes.original_execution_run_id = original_run_id or self.run_id
         attributes.first_execution_run_id = first_run_id or self.run_id
         attributes.continued_execution_run_id = continued_run_id
+        if continued_run_id:
+            attributes.initiator = initiator  # type: ignore[assignment]
         attributes.input.payloads.append(json_payload(given))
         if signed is not None:
             attributes.memo.fields[MEMO].CopyFrom(json_payload(signed))
@@ -140,6 +145,12 @@ class FakeHistory:
     def end(self, event_type: int = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED) -> None:
         """The run is over."""
         self.append(event_type)
+        self.open = False
+
+    def go_on(self, run_id: str) -> None:
+        """The mission goes on as run *run_id*, and this one is over."""
+        event = self.append(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW)
+        event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id = run_id
         self.open = False
 
     def copied(self, events: Iterable[HistoryEvent]) -> None:

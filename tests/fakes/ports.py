@@ -18,7 +18,7 @@ from approvals.freeze import COMPLETED, THAW, FreezeRecord, Remembered
 from approvals.settlement import USED, Claim
 from approvals.signed import Signed
 from audit.errors import NotAMissionError
-from audit.record import MissionRecord, Started
+from audit.record import MissionRecord
 from policies.action import Action
 from policies.catalogue import Integration
 from policies.contract import Contract
@@ -48,7 +48,9 @@ class FakeHistories:
             raise Unreachable("the Temporal server", "its frontend", "down")
         if (mission_id, run_id) not in self.runs:
             raise Gone("the Temporal server", "its frontend", "workflow execution not found")
-        return self.runs[mission_id, run_id].record()
+        record = self.runs[mission_id, run_id].record()
+        first = self.runs.get((mission_id, record.started.mission.first_execution_run_id))
+        return replace(record, origin=first.record().started) if record.started.continues and first else record
 
     async def snapshot(self, mission_id: str, run_id: str) -> Snapshot:
         """The run now; what the server holds back counts in no history."""
@@ -63,11 +65,11 @@ class FakeStarts:
 
     histories: FakeHistories
 
-    async def read(self, mission_id: str, run_id: str) -> Started:
-        """The run's start."""
+    async def read(self, mission_id: str, run_id: str) -> MissionRecord:
+        """The run as it began."""
         if (mission_id, run_id) not in self.histories.runs:
             raise NotAMissionError(f"the server has no run `{run_id}` of `{mission_id}`")
-        return (await self.histories.read(mission_id, run_id)).started
+        return (await self.histories.read(mission_id, run_id)).before(2)
 
 
 @dataclass
@@ -169,7 +171,8 @@ class FakeTools:
         if self.loses > 0:
             self.loses -= 1
             raise Lost(f"`{call.tool}` at {call.url}", "connection reset")
-        return ToolAnswer(result=self.result or {"refund_id": "R-1"}, failed=self.failed)
+        usual: JsonValue = {"passages": []} if call.tool == "search" or "://" in call.tool else {"refund_id": "R-1"}
+        return ToolAnswer(result=self.result or usual, failed=self.failed)
 
 
 @dataclass
@@ -184,9 +187,17 @@ class FakeSession:
         """What the server says now."""
         return self.tools.served.get(tool)
 
+    async def template(self, resource: str) -> Contract | None:
+        """What the server says now."""
+        return self.tools.served.get(resource)
+
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Sends once."""
         return self.tools.done(Call(tool, arguments, meta, self.token, self.url))
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Reads once; what is read stands where a tool's name would."""
+        return self.tools.done(Call(uri, {}, meta, self.token, self.url))
 
 
 @dataclass

@@ -1,49 +1,45 @@
-"""A payload store in memory, and models that say what they were made to say."""
+"""Payload stores for tests."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from activities.errors import Unreachable
-from activities.prompted import ModelAnswer, Prompted, RawCall
+from activities.errors import StoreSilent
+from activities.payload_stores import PlacedPayloads
+from activities.places import open_place
+from audit.references import address_of
 from policies.canonical import Digest
 
 
 @dataclass
-class MemoryStore:
-    """Bytes by their address."""
+class Memory:
+    """A store in this process, which can fall silent and counts what it is asked for."""
 
-    kept: dict[Digest, bytes] = field(default_factory=dict)
-    down: bool = False
+    contents: dict[str, bytes] = field(default_factory=dict)
+    silent: bool = False
+    asked: list[str] = field(default_factory=list)
 
     async def put(self, content: bytes) -> Digest:
-        """Keeps them."""
-        self._answers()
-        address = Digest(hashlib.sha256(content).hexdigest())
-        self.kept[address] = content
+        """Keeps *content*."""
+        self._speak()
+        address = address_of(content)
+        self.contents[address] = content
         return address
 
     async def get(self, address: Digest) -> bytes | None:
-        """Whatever lies there, without a look at it: a store is not trusted."""
-        self._answers()
-        return self.kept.get(address)
+        """What lies there, whatever it is."""
+        self._speak()
+        self.asked.append(address)
+        return self.contents.get(address)
 
-    def _answers(self) -> None:
-        if self.down:
-            raise Unreachable("the payload store", "memory", "down")
+    def _speak(self) -> None:
+        if self.silent:
+            raise StoreSilent("`memory`", "it is silent")
 
 
-@dataclass
-class SayingModel:
-    """Says one thing after the other, and remembers what it was asked."""
-
-    answers: Sequence[tuple[str, Sequence[RawCall]]]
-    asked: list[Prompted] = field(default_factory=list)
-
-    async def complete(self, prompted: Prompted) -> ModelAnswer:
-        """The next answer; the last one again and again."""
-        text, calls = self.answers[min(len(self.asked), len(self.answers) - 1)]
-        self.asked.append(prompted)
-        return ModelAnswer(text=text, model="a/model", rule_based=False, calls=tuple(calls), input_tokens=7, output_tokens=5)
+def made_store(root: Path) -> PlacedPayloads:
+    """A new store in the directory *root*, which is asked each time."""
+    store = PlacedPayloads(open_place(str(root)), most_kept=0)
+    store.make()
+    return store

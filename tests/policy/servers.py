@@ -30,7 +30,7 @@ class Servers:
     def pointed(self, copy: Copy) -> Copy:
         """The bundle with these servers' addresses."""
         copy.replace("integrations.yaml", "http://127.0.0.1:7810", self.issuer)
-        for port, name in ((7811, "orders"), (7812, "payments"), (7813, "knowledge")):
+        for port, name in ((7811, "orders"), (7812, "payments"), (7813, "knowledge"), (7815, "parcels")):
             copy.replace("integrations.yaml", f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{self.ports[name]}/")
         return copy
 

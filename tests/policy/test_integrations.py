@@ -17,9 +17,9 @@ from tests.policy.servers import Servers
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Issuer, orders and knowledge, running."""
+    """Issuer, orders, knowledge and parcels, running."""
     data = tmp_path_factory.mktemp("stack")
-    names = ("issuer", "orders", "payments", "knowledge")
+    names = ("issuer", "orders", "payments", "knowledge", "parcels")
     ports = {name: free_port() for name in names}
     made = Servers(data, f"http://127.0.0.1:{ports['issuer']}", ports)
     made.enterprise.mkdir()
@@ -30,8 +30,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         process("issuer", ports["issuer"], *clients),
         process("orders", ports["orders"], *common),
         process("knowledge", ports["knowledge"], *common),
+        process("parcels", ports["parcels"], *common),
     ):
-        for name in ("issuer", "orders", "knowledge"):
+        for name in ("issuer", "orders", "knowledge", "parcels"):
             wait_healthy(ports[name])
         yield made
 
@@ -57,13 +58,13 @@ def test_list_names_what_a_person_classified(here: Sayso) -> None:
     assert (rows["payments.issue_refund"]["effect"], rows["payments.issue_refund"]["scope"]) == ("commit", None)
     assert rows["payments.issue_refund"]["idempotency"] == {"meta": "idempotency-key", "window_seconds": 86400}
     assert (
-        "payments.issue_refund  commit  one operation   idempotency-key for 1d  5d4dc454ec02"
+        "payments.issue_refund  tool                   commit  one operation   idempotency-key for 1d  5d4dc454ec02"
         in here("integrations", "list").out
     )
 
 
 def test_everything_is_as_pinned(here: Sayso, servers: Servers) -> None:
-    """All five, listed with the roles' own scopes."""
+    """All seven, a resource among them, listed with the roles' own scopes."""
     with servers.payments():
         answer, pin = here("integrations", "check", "--json"), here("integrations", "pin")
     assert (answer.code, answer.data["ok"]) == (0, True)
@@ -93,13 +94,13 @@ def test_silent_server_is_exit_code_three(here: Sayso, servers: Servers) -> None
     answer = here("integrations", "check", "--json")
     assert (answer.code, list(answer.data["unreachable"]), answer.data["ok"]) == (3, ["payments"], False)
     assert str(servers.ports["payments"]) in answer.data["unreachable"]["payments"]
-    assert len(answer.data["operations"]) == 3
+    assert len(answer.data["operations"]) == 5
 
 
 def test_machine_without_credentials_is_told_so(sayso: Sayso) -> None:
     """Nothing is asked without them."""
     answer = sayso("integrations", "check")
-    assert (answer.code, answer.out.count("no credential of the")) == (3, 3)
+    assert (answer.code, answer.out.count("no credential of the")) == (3, 4)
 
 
 def test_pinning_shows_the_difference_and_changes_the_digest_alone(here: Sayso, bundle: Copy, servers: Servers) -> None:
@@ -221,3 +222,34 @@ def test_unknown_operation_is_wrong_use(here: Sayso, servers: Servers) -> None:
     with servers.payments():
         answer = here("integrations", "pin", "payments.wipe", "--yes")
     assert (answer.code, "neither in the integrations catalogue" in answer.err) == (2, True)
+
+
+@pytest.mark.promise("K3")
+def test_resource_that_drifted_is_named_and_pinned_anew(here: Sayso, bundle: Copy, servers: Servers) -> None:
+    """As a tool is; its own part is the template."""
+    with servers.payments():
+        bundle.replace("contracts/knowledge.json", "with all its passages", "as it once was")
+        check = here("integrations", "check")
+        pin = here("integrations", "pin", "knowledge.document", "--yes")
+        after = here("integrations", "check")
+    assert (check.code, after.code, pin.code) == (1, 0, 0)
+    assert "drifted   knowledge.document: not what was pinned: description, contract file changed" in check.out
+    assert load(bundle.root).catalogue.contracts["knowledge.document"].uri_template == "knowledge://{collection}/{document}"
+
+
+def test_resource_that_nobody_classified_is_written_as_a_commit(here: Sayso, bundle: Copy, servers: Servers) -> None:
+    """With its template, so that the bundle loads; no policy permits it."""
+    text = (bundle.root / "integrations.yaml").read_text()
+    begin, end = text.index("      document:"), text.index("  parcels:")
+    bundle.write("integrations.yaml", text[:begin] + text[end:])
+    bundle.replace("refund.cedar", ', Action::"knowledge.document"', "").write("scenarios.yaml", "[]")
+    with servers.payments():
+        check = here("integrations", "check")
+        pin = here("integrations", "pin", "knowledge.document", "--yes")
+    assert "unlisted  knowledge.document: served and not in the catalogue" in check.out
+    found = load(bundle.root).catalogue.find("knowledge.document")
+    assert (pin.code, found and found[2].effect, found and found[2].resource) == (
+        0,
+        "commit",
+        "knowledge://{collection}/{document}",
+    )

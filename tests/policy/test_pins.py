@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from policies.canonical import Digest
 from policies.catalogue import Catalogue, Integration
-from policies.contract import Contract
+from policies.contract import Contract, of_resource
 from policies.drift import Standing, compared, difference, parts
 from policies.errors import BundleError
 from policies.load import shipped
@@ -17,7 +17,10 @@ from policies.pins import with_digest, with_operation
 
 TEXT = (shipped() / "integrations.yaml").read_text()
 NEW = Digest("0123456789abcdef" * 4)
-OPERATIONS = ["orders.get_case", "orders.get_order", "payments.issue_refund", "payments.list_refunds", "knowledge.search"]
+OPERATIONS = [
+    *("orders.get_case", "orders.get_order", "payments.issue_refund", "payments.list_refunds"),
+    *("knowledge.search", "knowledge.document", "parcels.track"),
+]
 
 
 def pinned(text: str) -> dict[str, str]:
@@ -46,7 +49,7 @@ def test_exchanging_a_digest_changes_nothing_else(operation: str, style: str, ne
 
 
 @pytest.mark.parametrize("name", ["void", "yes", "null", "on_hold"])
-@pytest.mark.parametrize("integration", ["orders", "payments", "knowledge"])
+@pytest.mark.parametrize("integration", ["orders", "payments", "knowledge", "parcels"])
 def test_new_operation_is_a_commit_and_nothing_else_changes(integration: str, name: str) -> None:
     """After the last one, at its depth, with every line that was there still there in its order."""
     changed = with_operation(TEXT, f"{integration}.{name}", NEW)
@@ -146,3 +149,71 @@ def test_tool_as_pinned_is_said_to_be_so_only_with_its_contract_kept() -> None:
 def test_what_has_no_single_reading_is_not_to_be_pinned(served: list[Contract]) -> None:
     """Listed twice, or without a canonical form."""
     assert compared("x", LISTED, [ONE], served)[0].words
+
+
+PINNED = of_resource("document", "A document.", "k://{collection}/{document}")
+
+
+def test_new_resource_is_a_commit_with_its_template() -> None:
+    """Until somebody classifies it."""
+    found = Catalogue.model_validate(yaml.safe_load(with_operation(TEXT, "orders.paper", NEW, "orders://{order_id}"))).find(
+        "orders.paper"
+    )
+    assert found is not None
+    assert (found[2].effect, found[2].resource, found[2].contract) == ("commit", "orders://{order_id}", NEW)
+
+
+@pytest.mark.promise("H3")
+@pytest.mark.parametrize("template", ['k://"\n        effect: read #', "k://{a}\n", "{a", "", "k://\\{a}"])
+def test_template_that_a_server_chose_cannot_write_a_read_into_the_catalogue(template: str) -> None:
+    """It stands between quotes, or is refused."""
+    with pytest.raises(BundleError, match="URI template"):
+        with_operation(TEXT, "orders.paper", NEW, template)
+
+
+@pytest.mark.parametrize(
+    ("served", "standing", "parts_", "words"),
+    [
+        ([PINNED], Standing.PINNED, (), ""),
+        ([of_resource("document", "Another.", "k://{collection}/{document}")], Standing.DRIFTED, ("description",), ""),
+        (
+            [of_resource("document", "A document.", "k://{document}/{collection}/all")],
+            Standing.DRIFTED,
+            ("input schema", "URI template"),
+            "",
+        ),
+        (
+            [of_resource("document", "A document.", "k://{+collection}/{document}")],
+            Standing.DRIFTED,
+            ("input schema", "URI template"),
+            "its URI template is no template",
+        ),
+        ([PINNED, PINNED], Standing.PINNED, (), "the server lists it more than once"),
+        (
+            [of_resource("doc", "A document.", "k://{collection}/{document}")],
+            Standing.GONE,
+            ("name",),
+            "the server lists the same as `doc`",
+        ),
+        ([], Standing.GONE, (), ""),
+    ],
+)
+def test_drift_of_a_resource_is_named(served: list[Contract], standing: Standing, parts_: tuple[str, ...], words: str) -> None:
+    """By its part, like a tool's."""
+    first = compared("k", _library(), [PINNED], served)[0]
+    assert (first.standing, first.parts) == (standing, parts_)
+    assert first.words.startswith(words) and bool(first.words) is bool(words)
+
+
+def test_tool_and_resource_of_one_name_are_two_things() -> None:
+    """The one is as pinned; the other cannot be called, and cannot be pinned over it."""
+    tool = Contract(name="document", description="A document.", input_schema=PINNED.input_schema)
+    listed, other = compared("k", _library(), [PINNED], [tool, PINNED])
+    assert (listed.standing, other.standing) == (Standing.PINNED, Standing.UNLISTED)
+    assert other.words == "the catalogue has another of this name: one is a tool, and one a resource"
+    assert tool.digest != PINNED.digest
+
+
+def _library() -> Integration:
+    document = {"effect": "read", "scope": "s", "resource": PINNED.uri_template, "contract": PINNED.digest}
+    return Integration.model_validate({"url": "u", "resource": "u", "operations": {"document": document}})

@@ -19,6 +19,7 @@ HEAD = """
 GATE = HEAD + "  expect: {ruling: gate, resolution: open}\n"
 MISTAKES = {
     "unknown operation": (HEAD.replace("issue_refund", "wipe") + "  expect: {ruling: forbid}", "operation `payments.wipe`"),
+    "unknown operation among others": (GATE + "  operations: [payments.wipe]", "operation `payments.wipe`"),
     "unknown owner": (GATE.replace("olga", "bob"), "`bob` is neither a person nor a service"),
     "unknown decider": (GATE + "  decisions: [{who: bob, verdict: approve}]", "`bob` is neither"),
     "unknown starter": ("- {name: mine, mission: refund, start: bob, expect: {may: true}}", "`bob` is neither"),

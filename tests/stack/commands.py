@@ -14,7 +14,8 @@ from typing import Any
 from workers.stack.processes import strays
 
 SAYSO = str(Path(sys.executable).parent / "sayso")
-NAMES = {"temporal", "issuer", "orders", "payments", "knowledge", "mission", "reason", "read", "commit", "codec", "archiver"}
+SYSTEMS = {"issuer", "orders", "payments", "knowledge", "parcels"}
+NAMES = SYSTEMS | {"temporal", "mission", "reason", "read", "commit", "codec", "archiver"}
 
 
 def sayso(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -19,12 +19,17 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from temporalio.api.common.v1 import Payload
 
+from activities.payload_stores import open_store
+from audit.payloads import KEY_ID, STORED
+from policies.canonical import Digest
 from tests.examples.enterprise import PLAIN as LOCAL
 from tests.examples.enterprise import free_port
 from tests.fakes.rings import OTHER, RING, ring_file
+from tests.fakes.stores import made_store
 from tests.stack.commands import SAYSO, until
 from workers.cli.main import run
 from workers.codec_server import MAX_BODY
+from workers.storing import THRESHOLD
 
 TOKEN, ORIGIN = "a-token-of-ada", "https://temporal.example.com"
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'{"iban": "DE02120300000000202051"}')
@@ -38,6 +43,7 @@ class Server:
 
     url: str
     log: Path
+    store: Path
 
     def ask(self, verb: str, payloads: Sequence[Payload] = (), *, token: str | None = TOKEN, **how: Any) -> httpx2.Response:
         """One request; headers in *how* replace the usual ones, None leaves one out."""
@@ -57,12 +63,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("codec")
     (root / "tokens.json").write_text(json.dumps({"ada": hashlib.sha256(TOKEN.encode()).hexdigest()}))
     (root / "jwks.json").write_text(json.dumps({"keys": [PROVIDER.as_dict(private=False)]}))
+    made_store(root / "payloads")
     port = free_port()
     where = ("--port", str(port), "--tokens", str(root / "tokens.json"), "--allow-origin", ORIGIN)
     provider = ("--jwks", str(root / "jwks.json"), "--issuer", ISSUER, "--audience", AUDIENCE)
-    command = [SAYSO, "codec", "serve", *where, *provider, "--key-ring", f"file:{ring_file(root)}"]
+    command = [
+        SAYSO,
+        "codec",
+        "serve",
+        *where,
+        *provider,
+        "--key-ring",
+        f"file:{ring_file(root)}",
+        "--payload-store",
+        str(root / "payloads"),
+    ]
     with (root / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, cwd=root) as process:
-        made = Server(f"http://127.0.0.1:{port}", root / "log")
+        made = Server(f"http://127.0.0.1:{port}", root / "log", root / "payloads")
         until(lambda: process.poll() is None and _healthy(made))
         yield made
         process.terminate()
@@ -212,6 +229,39 @@ def test_answer_is_kept_nowhere(server: Server) -> None:
     assert server.ask("decode", [RING.encrypted(PLAIN)]).headers["cache-control"] == "no-store"
 
 
+LARGE = Payload(metadata={"encoding": b"json/plain"}, data=b'"' + b"x" * 2 * THRESHOLD + b'"')
+
+
+async def test_stored_payload_is_encoded_fetched_and_told_by_its_address(server: Server) -> None:
+    """What the UI sends may be large, and what it shows may lie in the store; the log says which, and not what was in it."""
+    (sent,) = payloads(server.ask("encode", [LARGE]))
+    assert (_metadata(sent)["encoding"], _metadata(sent)[KEY_ID]) == (STORED, RING.active.encode())
+    kept = Payload(metadata=_metadata(sent), data=data(sent))
+    (opened,) = payloads(server.ask("decode", [kept]))
+    assert data(opened) == LARGE.data
+    assert server.told()[-1]["stored"] == [kept.data.decode()] and "xxxx" not in server.log.read_text()
+    content = await open_store(str(server.store)).get(Digest(kept.data.decode()))
+    assert content is not None and b"xxxx" not in content
+
+
+def test_forged_reference_comes_back_closed_beside_the_others(server: Server) -> None:
+    found = payloads(server.ask("decode", [Payload(metadata={"encoding": STORED}, data=b"0" * 64), RING.encrypted(PLAIN)]))
+    assert [_metadata(payload)["encoding"] for payload in found] == [b"sayso/sealed", b"json/plain"]
+    assert server.told()[-1]["unopened"] == 1
+
+
+def test_store_that_is_away_is_said_and_nothing_is_sealed(server: Server) -> None:
+    """Or a page would show for good what is so for a minute."""
+    (sent,) = payloads(server.ask("encode", [LARGE]))
+    away = server.store.rename(server.store.with_name("away"))
+    try:
+        refused = server.ask("decode", [Payload(metadata=_metadata(sent), data=data(sent))])
+    finally:
+        away.rename(server.store)
+    assert (refused.status_code, refused.json()) == (503, {"message": "the payload store does not answer"})
+    assert str(server.store) not in server.log.read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -220,12 +270,14 @@ def test_answer_is_kept_nowhere(server: Server) -> None:
         (["--key-ring", "file:RING", "--tokens", "RING"], "`RING` cannot be used: it is a JSON object"),
         (["--key-ring", "file:RING", "--jwks", "RING"], "`--jwks` goes with `--issuer` and `--audience`"),
         (["--key-ring", "file:RING", "--jwks", "RING", "--issuer", "a", "--audience", "b"], "`RING` is no JWK set"),
+        (["--key-ring", "file:RING", "--tokens", "NAMES"], "there is no payload store to fetch from"),
     ],
 )
 def test_server_that_nobody_should_run_does_not_start(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ring_file(tmp_path).rename(tmp_path / "RING")
+    (tmp_path / "NAMES").write_text("{}")
     monkeypatch.chdir(tmp_path)
     assert run(["codec", "serve", *arguments]) == 2
     said = capsys.readouterr().err
@@ -235,7 +287,8 @@ def test_server_that_nobody_should_run_does_not_start(
 def test_taken_port_is_one_line(server: Server, tmp_path: Path) -> None:
     (tmp_path / "tokens.json").write_text("{}")
     port = server.url.rpartition(":")[2]
-    options = ("--tokens", str(tmp_path / "tokens.json"), "--key-ring", f"file:{ring_file(tmp_path)}", "--port", port)
+    files = ("--tokens", str(tmp_path / "tokens.json"), "--key-ring", f"file:{ring_file(tmp_path)}")
+    options = (*files, "--port", port, "--payload-store", "off")
     done = subprocess.run([SAYSO, "codec", "serve", *options], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert f"cannot listen on `127.0.0.1:{port}`" in done.stderr

@@ -46,7 +46,7 @@ def test_error_is_one_line_and_an_exit_code(
 
 
 def test_unreachable_server_is_exit_code_3() -> None:
-    done = sayso("worker", "--role", "mission", TEMPORAL_ADDRESS="127.0.0.1:9", SAYSO_ENCRYPTION="off")
+    done = sayso("worker", "--role", "mission", TEMPORAL_ADDRESS="127.0.0.1:9", **PLAIN)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("sayso: no Temporal server answers at 127.0.0.1:9")
 
@@ -78,7 +78,7 @@ def test_existing_key_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureF
     assert path.read_bytes() == before
 
 
-PLAIN = {"SAYSO_ENCRYPTION": "off"}
+PLAIN = {"SAYSO_ENCRYPTION": "off", "SAYSO_PAYLOAD_STORE": "off"}
 GATE_FILES = {"SAYSO_POLICIES": "/", "SAYSO_CLIENT_FILE": "/etc/hosts", "SAYSO_GATE_KEY_FILE": "/etc/hosts"}
 
 
@@ -111,7 +111,7 @@ def test_services_of_one_process_sign_with_a_key_each() -> None:
     assert read([Role.REASON], PLAIN | both).reason_signing_key_file is None
 
 
-def test_mission_worker_needs_nothing_but_temporal_and_a_key_ring() -> None:
+def test_mission_worker_needs_nothing_but_temporal_a_key_ring_and_a_payload_store() -> None:
     settings = read([Role.MISSION], {"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_NAMESPACE": "refunds", **PLAIN})
     assert (settings.address, settings.namespace) == ("temporal:7233", "refunds")
     assert settings.policies is settings.gate_key_file is settings.commit_client_file is None

@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 import yaml
 
+from activities.payload_stores import open_store
 from policies.load import load, load_directory
 from workers.codec_access import Access
 from workers.errors import WrongUse
@@ -20,7 +21,7 @@ from workers.stack.keyfiles import read_key
 from workers.stack.layout import SERVICES, Layout, prepare
 from workers.stack.ports import Ports, choose
 
-PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006, codec=20007)
+PORTS = Ports(temporal=20001, ui=20002, issuer=20003, orders=20004, payments=20005, knowledge=20006, codec=20007, parcels=20008)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_bundle_names_this_stacks_endpoints_and_keys(layout: Layout) -> None:
     bundle = load(layout.policies)
     assert bundle.catalogue.issuer == PORTS.url("issuer")
     assert {entry.url for entry in bundle.catalogue.integrations.values()} == {
-        PORTS.endpoint(name) for name in ("orders", "payments", "knowledge")
+        PORTS.endpoint(name) for name in ("orders", "payments", "knowledge", "parcels")
     }
     for who in bundle.directory.people:
         holder = bundle.directory.holder(read_key(layout.keys / f"{who}.jwk").kid)
@@ -146,6 +147,32 @@ def test_ring_of_missions_that_are_there_is_never_replaced(layout: Layout) -> No
     layout.key_ring.write_bytes(kept)
     layout.key_ring.chmod(0o600)
     prepare(layout, PORTS)
+
+
+def test_payload_store_is_made_and_named_in_the_profile(layout: Layout) -> None:
+    open_store(str(layout.payloads)).check()
+    assert prepare(layout, PORTS).payload_store == str(layout.payloads)
+
+
+def test_payload_store_of_missions_that_are_there_is_never_replaced(layout: Layout) -> None:
+    """With an empty one they would read sealed answers, and fail for good."""
+    layout.database.touch()
+    away = layout.payloads.rename(layout.data / "away")
+    with pytest.raises(WrongUse, match=r"`.*payloads` cannot be reached .*: put it back; to begin anew") as refused:
+        prepare(layout, PORTS)
+    assert "\n" not in str(refused.value) and not layout.payloads.exists()
+    away.rename(layout.payloads)
+    prepare(layout, PORTS)
+
+
+def test_data_of_an_older_version_gets_a_payload_store(layout: Layout) -> None:
+    """It knew none, so nothing can lie in one."""
+    layout.database.touch()
+    shutil.rmtree(layout.payloads)
+    path = layout.data / "sayso.json"
+    path.write_text(path.read_text().replace(f'"payload_store": "{layout.payloads}"', '"payload_store": null'))
+    prepare(layout, PORTS)
+    open_store(str(layout.payloads)).check()
 
 
 def test_ring_is_made_anew_where_there_is_nothing_to_open(layout: Layout) -> None:

@@ -26,6 +26,7 @@ from tests.leaks import Leaks, Needle
 from tests.stack.commands import answer, sayso, until
 from workers.cli.desk import open_desk
 from workers.profile import Encryption
+from workers.settings import Role
 from workers.stack.ports import remembered
 from workers.stack.stack import Stack
 
@@ -96,7 +97,9 @@ def _raw(key: str) -> bytes:
 async def played(data: Path, encryption: Encryption) -> AsyncIterator[Played]:
     """The story: one refund approved though its reply is lost, one denied, one whose order is gone, a server that is down."""
     fault = {"payments": {"PAYMENTS_FAULT": "drop-response-once"}}
-    with Stack(data, extra=fault, encryption=encryption) as stack:
+    # So that nearly everything goes through the payload store, which is looked through as well.
+    small = {str(role): {"SAYSO_PAYLOAD_THRESHOLD": "1024"} for role in Role}
+    with Stack(data, extra=fault | small, encryption=encryption) as stack:
         _write_cases(data)
         started(stack, "CASE-1001")
         approved = waiting(stack, "CASE-1001")
@@ -191,6 +194,7 @@ async def scanned(story: Played, leaks: Leaks) -> Leaks:
         description = await client.get_workflow_handle(name, run_id=found.execution.run_id).describe()
         leaks.look(f"description {name}", description.raw_description.SerializeToString())
     leaks.look_into_database("server", stack.data / "temporal.db")
+    leaks.look_into("store", [path for path in sorted((stack.data / "payloads").rglob("*")) if path.is_file()])
     leaks.look_into("log", sorted((stack.data / "logs").iterdir()))
     return leaks
 
@@ -237,7 +241,7 @@ async def test_no_field_of_a_case_is_in_history_store_or_log(encrypted: Played) 
     leaks = await scanned(encrypted, Leaks(needles(SENSITIVE)))
     assert dict(leaks.found) == {}
     kinds = {place.partition(" ")[0] for place in leaks.places}
-    assert kinds == {"list", "history", "description", "server", "log"} and len(leaks.places) > 150
+    assert kinds == {"list", "history", "description", "server", "store", "log"} and len(leaks.places) > 150
 
 
 @pytest.mark.control("G8")
@@ -247,8 +251,10 @@ async def test_without_encryption_every_field_of_a_case_is_in_the_history_and_in
     missed = {name for name in SENSITIVE if not {*leaks.found[name], *leaks.found[f"{name}, spaced"]}}
     assert missed == set()
     for kind in ("history", "server"):
-        found = {name for name, places in leaks.found.items() if any(place.startswith(kind) for place in places)}
+        here = (kind, "store")
+        found = {name for name, places in leaks.found.items() if any(place.startswith(here) for place in places)}
         assert SENSITIVE.keys() <= found | {name.removesuffix(", spaced") for name in found}, kind
+    assert any(place.startswith("store") for places in leaks.found.values() for place in places)
 
 
 async def test_without_encryption_no_secret_is_told_either(plain: Played) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from policies.bundle import Bundle
+from policies.contract import Contract
 from policies.directory import Directory
 from policies.errors import BundleError
 from policies.load import load, load_directory
@@ -39,6 +40,27 @@ def payment(**changes: Any) -> Edit:
     return in_yaml("integrations.yaml", change)
 
 
+def operation(integration: str, name: str, **changes: Any) -> Edit:
+    """Changes how an operation is classified."""
+    return in_yaml(
+        "integrations.yaml", lambda catalogue: catalogue["integrations"][integration]["operations"][name].update(changes)
+    )
+
+
+def resource(template: str) -> Edit:
+    """Another template of the document, pinned as it is."""
+
+    def edit(root: Path) -> None:
+        path = root / "contracts" / "knowledge.json"
+        contracts = json.loads(path.read_text())
+        contracts[1]["uri_template"] = template
+        path.write_text(json.dumps(contracts))
+        pin = Contract.model_validate(contracts[1]).digest
+        operation("knowledge", "document", resource=template, contract=pin)(root)
+
+    return edit
+
+
 def person(who: str, **changes: Any) -> Edit:
     """Changes a person's entry."""
     return in_yaml("directory.yaml", lambda directory: directory["people"].setdefault(who, {"name": who}).update(changes))
@@ -58,16 +80,16 @@ def text(name: str, content: str) -> Edit:
     return edit
 
 
-def no_policies(root: Path) -> None:
-    """Takes every policy away."""
-    for path in root.glob("*.cedar"):
-        path.unlink()
+def no_policies(content: str | None) -> Edit:
+    """Replaces all policies by one file, or by none."""
 
+    def edit(root: Path) -> None:
+        for path in root.glob("*.cedar"):
+            path.unlink()
+        if content is not None:
+            (root / "refund.cedar").write_text(content)
 
-def no_text(root: Path) -> None:
-    """Leaves the files, and nothing in them."""
-    for path in root.glob("*.cedar"):
-        path.write_text("\n")
+    return edit
 
 
 def latin(root: Path) -> None:
@@ -80,11 +102,21 @@ READ = 'permit (principal is Mission, action == Action::"orders.get_case", resou
 IN_LIST = 'action in [Action::"orders.get_case", Action::"payments.issue_refund"]'
 GATED = '@requires("support-lead: 1") @expires("1h")'
 BROKEN: dict[str, tuple[Edit, str]] = {
-    "no policies": (no_policies, "holds no"),
+    "knowledge that commits": (operation("knowledge", "search", effect="commit"), "is a `read` or an `egress`"),
+    "knowledge without a collection": (operation("orders", "get_order", knowledge=True), "is asked with a `collection`"),
+    "resource that is a tool": (operation("orders", "get_order", resource="orders://{order_id}"), "is that of a tool"),
+    "resource without its template": (operation("knowledge", "document", resource=None), "say `resource`"),
+    "resource with another template": (
+        operation("knowledge", "document", resource="knowledge://{collection}"),
+        "say `resource`",
+    ),
+    "resource whose template is none": (resource("knowledge://{+collection}"), "is no template of the form"),
+    "resource that asks for more": (resource("knowledge://{collection}"), "asks for other values than its URI template"),
+    "no policies": (no_policies(None), "holds no"),
     "no catalogue": (missing("integrations.yaml"), "cannot be read"),
     "no directory": (missing("directory.yaml"), "cannot be read"),
     "no contracts": (missing("contracts/payments.json"), "cannot be read"),
-    "no text": (no_text, "holds no"),
+    "no text": (no_policies("\n"), "holds no"),
     "latin-1": (latin, "not UTF-8"),
     "not yaml": (text("directory.yaml", "people: ["), "not YAML"),
     "a list": (text("directory.yaml", "[]"), "valid dictionary"),

@@ -83,7 +83,7 @@ READ: dict[str, tuple[str, dict[str, Any], str, str | None]] = {
     "nexus cancelled": ("NEXUS_OPERATION_CANCELED", {}, "the Nexus operation was cancelled", None),
     "nexus late": ("NEXUS_OPERATION_TIMED_OUT", {}, "the Nexus operation timed out", None),
     "goes on": ("WORKFLOW_EXECUTION_CONTINUED_AS_NEW", {"new_execution_run_id": "run-2", "input": payloads({"a": 1})},
-                'goes on as run run-2, with {"a": 1}', "the mission"),
+                'goes on as run run-2, carrying {"a": 1}', "the mission"),
     "retried": ("WORKFLOW_EXECUTION_FAILED", {"failure": Failure(message="x"), "new_execution_run_id": "run-2"},
                 "the mission failed: x; it goes on as run run-2", "the mission"),
 }  # fmt: skip

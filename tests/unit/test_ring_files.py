@@ -60,7 +60,7 @@ def test_worker_without_a_ring_that_works_does_not_start(environment: dict[str, 
 
 def test_worker_goes_without_only_where_it_is_told_so(tmp_path: Path) -> None:
     """With a ring it still opens what was encrypted before."""
-    off = {"SAYSO_ENCRYPTION": "off"}
+    off = {"SAYSO_ENCRYPTION": "off", "SAYSO_PAYLOAD_STORE": "off"}
     without = read([Role.MISSION], off)
     reading = read([Role.MISSION], off | {"SAYSO_KEY_RING": f"file:{ring_file(tmp_path)}"})
     assert (without.ring, without.encrypts, reading.encrypts) == (None, False, False)

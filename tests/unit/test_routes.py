@@ -16,6 +16,8 @@ from policies.errors import BundleError
 from policies.load import load, load_directory, load_routes
 from policies.routes import Route, Routes
 from tests.fakes.kit import Edit, Kit, edit_yaml
+from workers.cli.integration_sheets import list_text
+from workers.cli.policy_sheets import check_text
 from workers.errors import WrongUse
 from workers.settings import Role, read
 
@@ -110,13 +112,17 @@ def test_reason_role_may_be_given_a_bundle(tmp_path: Path) -> None:
             [Role.REASON],
             {
                 "SAYSO_ENCRYPTION": "off",
+                "SAYSO_PAYLOAD_STORE": "off",
             },
         ).policies
         is None
     )
-    assert read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_POLICIES": str(tmp_path)}).policies == tmp_path
+    assert (
+        read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_PAYLOAD_STORE": "off", "SAYSO_POLICIES": str(tmp_path)}).policies
+        == tmp_path
+    )
     with pytest.raises(WrongUse, match="where no directory is"):
-        read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_POLICIES": "/nowhere"})
+        read([Role.REASON], {"SAYSO_ENCRYPTION": "off", "SAYSO_PAYLOAD_STORE": "off", "SAYSO_POLICIES": "/nowhere"})
 
 
 def directory(change: Callable[[dict[str, Any]], None]) -> Edit:
@@ -188,3 +194,48 @@ def test_transport_is_the_one_there_is(kit: Kit) -> None:
     assert kit.bundle.catalogue.integrations["orders"].transport == "streamable-http"
     with pytest.raises(BundleError, match="transport"):
         load(kit.copy("transport", edit))
+
+
+FALLBACK = "routes: {a: {model: a/b, perimeter: outside, %s}}\n"
+WRONG = {
+    "allows inside": ('routes: {"*": {model: a/b, perimeter: inside, allows: [pii]}}', "one inside is told everything"),
+    "a class that is none": (FALLBACK % "allows: [PII]", "is no name of a data class"),
+    "prices of nothing": (FALLBACK % "prices: {input_micros_per_1k: 1, output_micros_per_1k: 1}", "no `currency` says of what"),
+    "too patient": (FALLBACK % "limits: {timeout_seconds: 1000}", "timeout_seconds"),
+    "fallback of a fallback": (FALLBACK % "fallbacks: [{model: c, perimeter: inside, fallbacks: []}]", "fallbacks"),
+    "many": (FALLBACK % f"fallbacks: [{', '.join(['{model: c, perimeter: inside}'] * 9)}]", "fallbacks"),
+    "ajar": ("perimeter: ajar", "perimeter"),
+}
+
+
+@pytest.mark.promise("H3")
+@pytest.mark.parametrize("name", WRONG)
+def test_route_that_says_what_makes_no_sense_does_not_load(kit: Kit, name: str) -> None:
+    """Nobody would notice otherwise."""
+    text, why = WRONG[name]
+    with pytest.raises(BundleError, match=why):
+        load(kit.copy(f"models {name}", models(text)))
+
+
+def test_diff_and_check_show_fallbacks_classes_and_a_closed_perimeter(kit: Kit) -> None:
+    """What may be told to whom is a reviewer's to see."""
+    inside = 'endpoint: "http://127.0.0.1:8/v1", perimeter: inside'
+    text = f"perimeter: closed\nroutes: {{a: {{model: a/one, {inside}, fallbacks: [{{model: a/two, {inside}}}]}}}}\n"
+
+    def edit(root: Path) -> None:
+        models(text)(root)
+        edit_yaml(
+            root / "integrations.yaml",
+            lambda content: content["integrations"]["orders"]["operations"]["get_case"].update(classes={"text": "pii"}),
+        )
+
+    changed = kit.changed("shown", edit)
+    found = {(each.kind, each.name, each.what): each.new for each in changes(kit.bundle, changed, Signer.generate)}
+    assert found["route", "all models", ""] == "perimeter: closed"
+    assert "fallback 1 model: a/two" in (found["route", "a", ""] or "")
+    assert found["operation", "orders.get_case", "classes"] == "text is pii"
+    told = check_text(Path("bundle"), changed, ())
+    assert "the perimeter is closed: no model outside is asked" in told
+    assert "fallback 1  a: a/two at http://127.0.0.1:8/v1, inside, told everything" in told
+    assert "classed     orders.get_case text: pii" in told
+    assert "text is pii" in list_text(changed.catalogue)

@@ -45,6 +45,15 @@ class Heard:
         """None."""
         return None
 
+    async def template(self, resource: str) -> Contract | None:
+        """None."""
+        return None
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """Notes what goes beside the URI."""
+        self.metas.append(meta)
+        return ToolAnswer(result=None, failed=False)
+
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """Notes what goes beside the arguments."""
         self.metas.append(meta)

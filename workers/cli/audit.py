@@ -37,7 +37,7 @@ audit.add_command(report)
 @click.option(
     "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR", help="Where the archives go."
 )
-@click.option("--run", "run_id", default=None, metavar="RUN", help="Another run than the latest; for one mission.")
+@click.option("--run", "run_id", default=None, metavar="RUN", help="Of one mission this run, and no other.")
 @key_option
 @policies_option
 @data_option
@@ -52,7 +52,8 @@ def export(
     as_json: bool,
 ) -> None:
     """
-    Write one archive for each MISSION: history, rail, cards, uses, policies, keys as hints, and a signed checkpoint.
+    Write an archive of each run of each MISSION: history, rail, cards, uses, policies, keys as hints, and a signed checkpoint.
+    One of a run that goes on from others holds their histories too.
 
     The same history gives the same bytes, but for the checkpoint.
     """
@@ -68,6 +69,7 @@ def export(
                 "run_id": each.record.run_id,
                 "closed": each.record.closed,
                 "rail": each.told,
+                "lacking": each.lacking,
                 "path": str(path),
             }
             for each, path in zip(found, paths, strict=True)
@@ -82,6 +84,8 @@ def _remarks(exported: Exported) -> str:
     remarks = [
         *([] if exported.record.closed else ["the run is still open"]),
         *([] if exported.told else ["without rail and cards: the contents could not be read or told here"]),
+        *([f"without {exported.lacking} stored payloads: they are not in the payload store"] if exported.lacking else []),
+        *([f"without the whole mission: {exported.cut}"] if exported.cut else []),
     ]
     return f"  ({'; '.join(remarks)})" if remarks else ""
 
@@ -91,21 +95,22 @@ async def _exported(
 ) -> list[Exported]:
     from activities.shelf import Shelf
     from workers.archiving import KnownBundles, exporter
-    from workers.cli.desk import answering, open_desk
+    from workers.cli.desk import answering, open_desk, storing_here
     from workers.cli.matter import described
     from workers.stack.keyfiles import read_key
 
     desk = await open_desk(data)
     signer = read_key(export_key(key, desk.profile.export_key))
     shelf = Shelf(desk.profile.state) if desk.profile.state else None
-    exports = exporter(
-        desk.client, signer, desk.law.directory, KnownBundles(shelf, (desk.profile.policies, *policies)), desk.sealer
-    )
+    bundles, store = KnownBundles(shelf, (desk.profile.policies, *policies)), storing_here(desk.profile).store
+    exports = exporter(desk.client, signer, desk.law.directory, bundles, desk.sealer, store)
     with answering(desk):
         found = []
         for mission in missions:
             description = await described(desk, mission, run_id)
-            found.append(await exports.export(description.id, description.run_id))
+            named, latest = description.id, description.run_id
+            runs = (latest,) if run_id is not None else await exports.runs(named, latest)
+            found += [await exports.export(named, each) for each in runs]
         return found
 
 
@@ -143,13 +148,14 @@ def verify(
     **about: Any,
 ) -> None:
     """
-    Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE. With `--index`, prove that
-    a place still has every archive that was ever kept there.
+    Prove each ARCHIVE, or each in a directory, without any server: VERIFIED, FAILED or INCOMPLETE; and of missions of several
+    runs, whether all their runs are there. With `--index`, prove that a place still has every archive that was ever kept there.
 
     Keys in an archive are hints; only those in your own trust file count. Ends with 0 when all are VERIFIED, with 1 when one
     FAILED, else with 2.
     """
-    from workers.cli.audit_sheets import verification_text
+    from audit.verification.missions import missions
+    from workers.cli.audit_sheets import mission_text, verification_text
     from workers.verifying import Recipe
 
     recipe = Recipe(trust, key_ring, place)
@@ -162,8 +168,13 @@ def verify(
     paths = _files(archives)
     found = _verified(paths, recipe, replay=replay)
     pairs = list(zip(paths, found, strict=True))
-    value = {"archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs]}
-    emit(as_json, value, "\n\n".join(verification_text(path, verification) for path, verification in pairs))
+    together = missions(found)
+    value = {
+        "archives": [{"path": str(path), **verification.model_dump(mode="json")} for path, verification in pairs],
+        "missions": [each.model_dump(mode="json") for each in together],
+    }
+    texts = [*(verification_text(path, verification) for path, verification in pairs), *map(mission_text, together)]
+    emit(as_json, value, "\n\n".join(texts))
     codes = {EXIT_CODES[verification.verdict] for verification in found}
     click.get_current_context().exit(1 if 1 in codes else max(codes))
 

@@ -16,6 +16,7 @@ from workers.errors import WrongUse
 
 if TYPE_CHECKING:
     from activities.archiver import Archiver, Round
+    from workers.profile import Profile
 
 
 @click.command()
@@ -95,9 +96,21 @@ async def _archiver(named: str, key: Path | None, policies: tuple[Path, ...], da
     except PlaceTrouble as error:
         raise WrongUse(str(error)) from error
     desk = await open_desk(data)
+    _stored(desk.profile)
     state = os.environ.get("SAYSO_STATE") or desk.profile.state
     bundles = KnownBundles(Shelf(Path(state)) if state else None, (desk.profile.policies, *policies))
     return archiver(desk, place, read_key(export_key(key, desk.profile.export_key)), bundles)
+
+
+def _stored(profile: Profile) -> None:
+    """Raises WrongUse, CannotReach: this process does not reach the large payloads, and an archive without them lacks them."""
+    from workers.storing import OFF, VARIABLE, check, store_named
+
+    named = store_named(os.environ) or profile.payload_store
+    if named is None:
+        raise WrongUse(f"{VARIABLE} is not set: it says where large payloads are, for the archive; `{OFF}` goes without them")
+    if named != OFF:
+        check(named)
 
 
 async def _one_round(work: Archiver) -> Round:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from approvals.display import visible
+from audit.verification.missions import Whole
 from audit.verification.result import Found, Verification
 from workers.cli.sheet import table
 
@@ -20,6 +21,12 @@ def verification_text(path: Path, verification: Verification) -> str:
     lines.append(table(("CHECK", "RESULT", "EVENT", "WHAT"), [_row(found) for found in shown]))
     more = len(verification.findings) - len(shown)
     return "\n".join([*lines, f"[{more} more findings: see --json]"] if more else lines)
+
+
+def mission_text(mission: Whole) -> str:
+    """Whether the archives of a mission of several runs are all of it."""
+    named = f"{visible(mission.mission_id)} ({len(mission.runs)} runs)"
+    return f"{'WHOLE' if mission.whole else 'NOT WHOLE'}  {named}\n  {visible(mission.words)}"
 
 
 def _row(found: Found) -> tuple[str, str, str, str]:

@@ -68,6 +68,11 @@ def _still_open(matter: Matter) -> None:
     if answer is not None and not matter.answer_is_open:
         words = "was committed" if answer.kind is SettlementKind.RECEIPT else f"was settled as {answer.kind}"
         raise Refused(f"proposal `{name}` {words} at {answer.at.isoformat(timespec='seconds')}; nothing is left to decide")
+    if matter.record.went_on_as:
+        raise Refused(
+            f"mission `{visible(matter.record.mission_id)}` went on as run `{visible(matter.record.went_on_as)}`, and left "
+            f"proposal `{name}` behind in a run that is over: nothing is left to decide about it"
+        )
     if matter.record.closed:
         raise Refused(f"mission `{visible(matter.record.mission_id)}` is over; nothing is left to decide about `{name}`")
     if matter.expired:

@@ -139,7 +139,7 @@ async def _send(desk: Desk, matter: Matter, ballot: Ballot, wish: Wish) -> Reply
         await desk.client.get_workflow_handle(mission_id, run_id=run_id).signal(SIGNAL, ballot.token)
     except RPCError as error:
         if missing(error):
-            raise Refused("the mission ended in the meantime; your decision was not taken") from error
+            raise Refused("the mission, or its run, ended in the meantime; your decision was not taken") from error
         raise
     found = await judged(desk, sent, ballot.token, matter.record.head, wish.timeout)
     if isinstance(found, Sent):

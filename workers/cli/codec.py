@@ -36,6 +36,7 @@ def codec() -> None:
 @click.option("--issuer", default=None, help="With --jwks: the `iss` that a token must have.")
 @click.option("--audience", default=None, help="With --jwks: the `aud` that a token must have.")
 @click.option("--key-ring", "reference", default=None, metavar="REF", help="`file:PATH` or `env:NAME`; else SAYSO_KEY_RING.")
+@click.option("--payload-store", "place", default=None, metavar="PLACE", help="Or `off`; else SAYSO_PAYLOAD_STORE.")
 def serve(
     host: str,
     port: int,
@@ -43,6 +44,7 @@ def serve(
     origins: tuple[str, ...],
     tokens: Path | None,
     reference: str | None,
+    place: str | None,
     **named: Any,
 ) -> None:
     """
@@ -55,11 +57,19 @@ def serve(
     from workers.codec_access import Access
     from workers.codec_server import CodecServer, run
     from workers.ring_files import VARIABLE, ring_of
+    from workers.storing import VARIABLE as STORE
+    from workers.storing import check, store_named, storing
 
     ring = ring_of({**os.environ, VARIABLE: reference} if reference else os.environ)
     if ring is None:
         raise WrongUse(f"there is no key ring to open anything with: set {VARIABLE} or give `--key-ring`")
     access = Access.of(tokens, **named)
+    store = place or store_named(os.environ)
+    if store is None:
+        raise WrongUse(f"there is no payload store to fetch from: set {STORE} or give `--payload-store`; `off` goes without")
+    kept = storing(store)
+    if kept.store is not None:
+        check(store)
     served = namespace or os.environ.get("TEMPORAL_NAMESPACE") or "default"
     logs.set_up("info")
-    run(CodecServer(ring, access, served, origins), host, port)
+    run(CodecServer(ring, access, served, origins, kept), host, port)

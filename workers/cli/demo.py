@@ -26,7 +26,14 @@ CASE, MISSION, ORDER = "CASE-1001", "refund-CASE-1001", "ORD-2001"
     help="Keep everything here; else it is thrown away.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask; approve.")
-def demo(data: Path | None, yes: bool) -> None:
+@click.option(
+    "--local-model",
+    "home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Let the model in this environment assess the refund; `make demo-local-model` makes one. No attacks then.",
+)
+def demo(data: Path | None, yes: bool, home: Path | None) -> None:
     """
     Watch a refund go from case to receipt, three attacks fail, and the archive prove it.
 
@@ -35,83 +42,93 @@ def demo(data: Path | None, yes: bool) -> None:
     """
     ask = not yes and sys.stdin.isatty()
     if data is not None:
-        _show(data, data / "archives", ask=ask)
+        _show(data, data / "archives", home, ask=ask)
         return
     with tempfile.TemporaryDirectory(prefix="sayso-demo-") as directory:
-        _show(Path(directory), Path(tempfile.mkdtemp(prefix="sayso-archive-")), ask=ask)
+        _show(Path(directory), Path(tempfile.mkdtemp(prefix="sayso-archive-")), home, ask=ask)
 
 
-def _show(data: Path, archives: Path, *, ask: bool) -> None:
+def _show(data: Path, archives: Path, home: Path | None, *, ask: bool) -> None:
     from workers.cli.demo_evidence import Evidence
+    from workers.cli.demo_local_model import play
     from workers.profile import own_stack_only
     from workers.stack.stack import Stack
 
     evidence = Evidence(archives)
     with own_stack_only():
-        _played(Stack(data, "auto"), evidence, ask=ask)
-        _say("Everything is stopped. What the archive proves with the server gone")
+        if home is None:
+            _played(Stack(data, "auto"), evidence, ask=ask)
+        else:
+            play(data, home, evidence, ask=ask)
+        say("Everything is stopped. What the archive proves with the server gone")
         _shell(*evidence.verify())
     click.echo(f"\nThe archive is `{evidence.archive}`;\nit was verified against the keys pinned in `{evidence.trust}`.")
 
 
 def _played(stack: Stack, evidence: Evidence, *, ask: bool) -> None:
-    _say("Starting Temporal, three business systems, their token issuer, and four workers")
+    say("Starting Temporal, three business systems, their token issuer, and four workers")
     with stack:
         click.echo(f"up; the Temporal UI is at {stack.profile.ui}")
         _story(stack.data, ask=ask)
         _attacks(stack.data)
-        _say("The evidence: the mission as one archive, and the keys that an auditor pins")
-        _run("audit", "export", MISSION, "-o", str(evidence.folder), data=stack.data)
+        say("The evidence: the mission as one archive, and the keys that an auditor pins")
+        run("audit", "export", MISSION, "-o", str(evidence.folder), data=stack.data)
         evidence.pin(stack.profile)
 
 
 def _story(data: Path, *, ask: bool) -> None:
     from workers.cli.demo_stage import ledger_lines, proposal_of
 
-    _say("A support case starts a mission. It reads, reasons, drafts a refund, and waits")
-    _run("start", "refund", "--input", f'{{"case_id": "{CASE}"}}', "--as", "olga", data=data)
+    say("A support case starts a mission. It reads, reasons, drafts a refund, and waits")
+    run("start", "refund", "--input", f'{{"case_id": "{CASE}"}}', "--as", "olga", data=data)
     proposal = proposal_of(data, MISSION)
-    _run("queue", data=data)
-    _say("The approver decides about exactly this")
-    verdict = _verdict(ask=ask, proposal=proposal, data=data)
-    _run(verdict, proposal, "--as", "sam", "--reason", "within the terms", "--yes", data=data)
-    _say("What happened, from the event history")
-    _run("rail", MISSION, data=data)
-    _say("The payment system's ledger")
+    run("queue", data=data)
+    decided(proposal, data, ask=ask)
+    say("What happened, from the event history")
+    run("rail", MISSION, data=data)
+    say("The payment system's ledger")
     click.echo("\n".join(ledger_lines(data)))
 
 
 def _attacks(data: Path) -> None:
     from workers.cli.demo_attacks import changed_arguments_and_second_use, forged_approver
 
-    _say("Attack 1: a forged approver")
+    say("Attack 1: a forged approver")
     forged_approver(data)
-    _say("Attacks 2 and 3: a hostile mission worker changes the arguments after the approval, then uses it twice")
+    say("Attacks 2 and 3: a hostile mission worker changes the arguments after the approval, then uses it twice")
     changed_arguments_and_second_use(data)
+
+
+def decided(proposal: str, data: Path, *, ask: bool) -> None:
+    """Has the approver decide: the person at the terminal where *ask*."""
+    say("The approver decides about exactly this")
+    verdict = _verdict(ask=ask, proposal=proposal, data=data)
+    run(verdict, proposal, "--as", "sam", "--reason", "within the terms", "--yes", data=data)
 
 
 def _verdict(*, ask: bool, proposal: str, data: Path) -> str:
     if not ask:
         return "approve"
-    _run("review", proposal, data=data)
+    run("review", proposal, data=data)
     return str(click.prompt("You are sam. Your verdict", type=click.Choice(["approve", "deny"]), default="approve"))
 
 
-def _say(words: str) -> None:
+def say(words: str) -> None:
+    """What comes next."""
     click.echo(f"\n--- {words} ---\n")
 
 
-def _run(*arguments: str, data: Path) -> None:
+def run(*arguments: str, data: Path) -> None:
     """Runs a command as a person would, and shows it. Raises CommandError where it could not do its work."""
     _shell(*arguments, hidden=("--data", str(data)))
 
 
 def _shell(*arguments: str, hidden: tuple[str, ...] = ()) -> None:
-    from workers.cli.main import run
+    from workers.cli.main import run as run_command
 
     shown = " ".join(f"'{argument}'" if " " in argument else argument for argument in arguments)
     click.echo(f"$ sayso {shown}")
     sys.stdout.flush()
-    code = run([*arguments, *hidden])
+    code = run_command([*arguments, *hidden])
     if code != 0:
         raise CommandError(f"`sayso {arguments[0]}` ended with exit code {code}; the lines above say why")

@@ -81,14 +81,12 @@ def ledger_lines(data: Path) -> list[str]:
     ]
 
 
-async def until(look: Callable[[], Awaitable[_T | None]], trouble: str) -> _T:
+async def until(look: Callable[[], Awaitable[_T | None]], trouble: str, seconds: float = PATIENCE_SECONDS) -> _T:
     """What *look* finds. Raises CannotReach with *trouble* when it finds nothing in time."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = await look()
         if found is not None:
             return found
         await asyncio.sleep(0.05)
-    raise CannotReach(
-        f"{trouble} within {PATIENCE_SECONDS:.0f} s; the logs are in the data directory (`sayso demo --data DIR`)"
-    )
+    raise CannotReach(f"{trouble} within {seconds:.0f} s; the logs are in the data directory (`sayso demo --data DIR`)")

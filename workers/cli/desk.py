@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.errors import Unreachable
+from activities.errors import StoreSilent, Unreachable
 from activities.exports import Sealer
 from approvals.display import visible
 from audit.errors import AuditError
@@ -25,6 +25,7 @@ from workers.connection import connect
 from workers.encryption import RingCodec, codec_for
 from workers.errors import CannotReach, CommandError, Refused, WrongUse
 from workers.ring_files import OFF, SWITCH, VARIABLE, encrypts, ring_in_file, ring_of
+from workers.storing import Storing, store_named, storing
 from workers.telemetry.begin import begin
 
 AT_ONCE = 8
@@ -47,7 +48,7 @@ class Desk:
 
     @property
     def codec(self) -> PayloadCodec | None:
-        """What opens this namespace's payloads here; None without a key."""
+        """What opens this namespace's payloads here: what it has a key for, and what is in the payload store it knows."""
         return self.client.data_converter.payload_codec
 
     def must_not_tell(self) -> None:
@@ -57,7 +58,7 @@ class Desk:
         Raises:
             WrongUse: It would reach it in clear, and nobody switched encryption off.
         """
-        if self.codec is None and encrypting(self.profile):
+        if self.sealer is None and encrypting(self.profile):
             raise WrongUse(
                 f"this machine has no key ring, so this would reach the Temporal server in clear: set {VARIABLE}, "
                 f"or {SWITCH}={OFF} where payloads are not encrypted"
@@ -73,11 +74,11 @@ async def open_desk(data: Path | None) -> Desk:
         CannotReach: No Temporal server.
     """
     found = profile.load(profile.data_directory(data))
-    codec = codec_here(found)
+    codec, kept = codec_here(found), storing_here(found)
     # The bundle is read in a thread while the connection is made.
     bundle, client = await asyncio.gather(
         asyncio.to_thread(load_bundle, found.policies),
-        connect(found.address, found.namespace, codec, plugins=begin("sayso-cli", command=True).plugins),
+        connect(found.address, found.namespace, codec, kept, plugins=begin("sayso-cli", command=True).plugins),
     )
     return Desk(found, Law(bundle, bundle.directory), client, codec.ring if codec is not None else None)
 
@@ -93,6 +94,16 @@ def codec_here(found: profile.Profile) -> RingCodec | None:
     if ring is None and found.key_ring is not None and found.key_ring.exists():
         ring = ring_in_file(found.key_ring)
     return codec_for(ring, encrypts=encrypting(found))
+
+
+def storing_here(found: profile.Profile) -> Storing:
+    """
+    How this machine keeps large payloads: where SAYSO_PAYLOAD_STORE names, else where the profile does, else not at all.
+
+    Raises:
+        WrongUse: What is named can be no payload store.
+    """
+    return storing(store_named(os.environ) or found.payload_store)
 
 
 def encrypting(found: profile.Profile) -> bool:
@@ -118,6 +129,8 @@ def answering(desk: Desk) -> Iterator[None]:
         yield
     except RPCError as error:
         raise _told(error, desk.profile) from error
+    except StoreSilent as error:
+        raise CannotReach(str(error)) from error
     except Unreachable as error:
         raise CannotReach(f"the Temporal server at {desk.profile.address} does not answer ({error})") from error
     except AuditError as error:

@@ -21,8 +21,9 @@ def list_data(catalogue: Catalogue) -> dict[str, Any]:
     """`sayso integrations list --json`."""
     return {
         "issuer": catalogue.issuer,
+        "classes": list(catalogue.classes),
         "operations": [
-            {"operation": name, "url": url, "resource": resource, **operation.model_dump(mode="json")}
+            {"operation": name, "url": url, "resource": resource, **_operation_data(operation)}
             for name, url, resource, operation in _operations(catalogue)
         ],
     }
@@ -33,14 +34,16 @@ def list_text(catalogue: Catalogue) -> str:
     rows = [
         (
             visible(name),
+            _kind(operation),
             str(operation.effect),
             visible(_scope(operation)),
             visible(_idempotency(operation)),
             operation.contract[:12],
+            visible(_classes(operation)),
         )
         for name, _, _, operation in _operations(catalogue)
     ]
-    return table(("OPERATION", "EFFECT", "SCOPE", "IDEMPOTENCY", "CONTRACT"), rows)
+    return table(("OPERATION", "KIND", "EFFECT", "SCOPE", "IDEMPOTENCY", "CONTRACT", "CLASSES"), rows)
 
 
 def check_data(found: Survey) -> dict[str, Any]:
@@ -112,6 +115,17 @@ def _operations(catalogue: Catalogue) -> list[tuple[str, str, str, Operation]]:
     ]
 
 
+def _operation_data(operation: Operation) -> dict[str, Any]:
+    """`resource` was taken: it is what tokens are bound to."""
+    data = operation.model_dump(mode="json")
+    return {"uri_template": data.pop("resource"), **data}
+
+
+def _kind(operation: Operation) -> str:
+    kind = "tool" if operation.resource is None else "resource"
+    return f"{kind} of knowledge" if operation.knowledge else kind
+
+
 def _scope(operation: Operation) -> str:
     return operation.scope or ("one operation" if operation.effect is Effect.COMMIT else "none")
 
@@ -119,6 +133,10 @@ def _scope(operation: Operation) -> str:
 def _idempotency(operation: Operation) -> str:
     found = operation.idempotency
     return f"{found.meta} for {duration_words(found.window_seconds)}" if found else "none"
+
+
+def _classes(operation: Operation) -> str:
+    return ", ".join(f"{path} is {data_class}" for path, data_class in operation.classes.items()) or "none"
 
 
 def _tool_data(tool: Tool) -> dict[str, Any]:

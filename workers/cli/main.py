@@ -41,6 +41,7 @@ COMMANDS = {
     "policy": ("workers.cli.policy:policy", "Check, test, compare and explain policies."),
     "integrations": ("workers.cli.integrations:integrations", "List, check and pin what the tool servers offer."),
     "keys": ("workers.cli.keys:keys", "Make keys for people and processes, and key rings for payloads."),
+    "payloads": ("workers.cli.payloads:payloads", "Make and check the place where large payloads are kept."),
     "codec": ("workers.cli.codec:codec", "Open encrypted payloads for the Temporal UI."),
     "worker": ("workers.cli.stack_commands:worker", "Run the workers of one role, or of all."),
 }

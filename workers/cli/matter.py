@@ -34,6 +34,7 @@ from audit.record import MissionRecord
 from audit.witnesses import witness_of
 from policies.canonical import Digest
 from workers.cli.desk import Desk, missing
+from workers.cli.runs import run_with_proposals
 from workers.errors import WrongUse
 
 _ITS_OWN = ("run", "evidence", "card")
@@ -181,7 +182,7 @@ async def find(desk: Desk, text: str) -> Matter:
         if queue.is_prefix(text):
             raise _none(text) from error
         raise
-    record = await record_of(desk, description.id, description.run_id)
+    record = await run_with_proposals(desk, description)
     claimed = queue.named(description.typed_search_attributes)
     digests = [digest for digest, _ in proposed(record, desk.law.directory).values()]
     wanted = [digest for digest in digests if digest == claimed] or digests[-1:]
@@ -201,7 +202,10 @@ async def _among(desk: Desk, prefix: str, rows: Sequence[queue.Waiting]) -> Matt
         raise _none(prefix)
     found: dict[Digest, Matter] = {}
     troubles: dict[str, str] = {}
-    for row in rows:
+    # A run takes over what the one before it named, so the run of a proposal is the first of those that name it.
+    for row in sorted(rows, key=lambda row: row.since):
+        if row.proposal in found:
+            continue
         matter = await matter_of(desk, row)
         if isinstance(matter, Matter):
             found[matter.digest] = matter

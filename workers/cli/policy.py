@@ -110,7 +110,7 @@ def _explained(stage: Stage, operation: str, asked: dict[str, str | None]) -> Ex
     from approvals.display import visible
     from approvals.explanation import explain as explained
     from approvals.rehearsal import action_of
-    from policies.action import Principals, scope_of
+    from policies.action import Principals, operations_of, scope_of
 
     value = _object(asked["given"] or "", "the input is not a JSON object of arguments")
     began = _object(asked["mission_input"] or "{}", "the mission's input is not a JSON object")
@@ -119,7 +119,12 @@ def _explained(stage: Stage, operation: str, asked: dict[str, str | None]) -> Ex
         if who is not None and who not in known:
             raise WrongUse(f"`{visible(who)}` is not in the directory; there is {visible(', '.join(sorted(known)))}")
     action = action_of(operation, asked["mission"] or "", value, stage.bundle)
-    principals = Principals(owner=asked["owner"], on_behalf_of=asked["on_behalf_of"], scope=scope_of(began))
+    principals = Principals(
+        owner=asked["owner"],
+        on_behalf_of=asked["on_behalf_of"],
+        scope=scope_of(began),
+        operations=operations_of(began),
+    )
     return explained(action, principals, stage)
 
 

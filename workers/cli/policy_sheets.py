@@ -27,6 +27,8 @@ def check_data(root: Path, bundle: Bundle | None, found: Sequence[Remark]) -> di
         "ok": not any(remark.level is Level.FAILURE for remark in found),
         "policies": len(sources(bundle.rulebook.text)) if bundle else None,
         "scenarios": len(bundle.scenarios) if bundle else None,
+        "classes": list(bundle.catalogue.classes) if bundle else None,
+        "models": bundle.models.model_dump(mode="json") if bundle else None,
         "remarks": [remark.model_dump(mode="json") for remark in found],
     }
 
@@ -39,8 +41,23 @@ def check_text(root: Path, bundle: Bundle | None, found: Sequence[Remark]) -> st
     said = f"{_count(failures, 'failure')}, {_count(len(found) - failures, 'warning')}"
     if bundle is None:
         return "\n".join([*lines, f"`{visible(str(root))}` does not load"])
+    lines += _models(bundle)
     size = f"{_count(len(sources(bundle.rulebook.text)), 'policy')}, {_count(len(bundle.scenarios), 'scenario')}"
     return "\n".join([*lines, f"`{visible(str(root))}` (bundle {bundle.digest[:12]}): {size}; {said}"])
+
+
+def _models(bundle: Bundle) -> Iterator[str]:
+    """What leaves for models, for a reviewer: all that is classed, and who may be told of it."""
+    if bundle.catalogue.classes:
+        yield f"data classes: {', '.join(bundle.catalogue.classes)}"
+    for name, integration in bundle.catalogue.integrations.items():
+        for tool, operation in integration.operations.items():
+            yield from (f"classed     {name}.{tool} {visible(path)}: {each}" for path, each in operation.classes.items())
+    if bundle.models.perimeter == "closed":
+        yield "the perimeter is closed: no model outside is asked"
+    for purpose, route in bundle.models.routes.items():
+        for number, choice in enumerate(route.choices):
+            yield f"{f'fallback {number}' if number else 'route'.ljust(10)}  {visible(purpose)}: {visible(choice.words())}"
 
 
 def test_data(bundle: Bundle, played: Sequence[Played]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from approvals.display import visible
 from audit.observation import Mark, Observation
@@ -13,6 +14,15 @@ from workers.cli.sheet import span, table
 from workers.cli.trouble import Trouble
 from workers.cli.workload import sentence
 
+
+@dataclass(frozen=True)
+class Telling:
+    """What one run of a mission tells."""
+
+    run_id: str
+    observations: Sequence[Observation]
+
+
 HEADS = ("EVENT", "TIME (UTC)", "KIND", "WHO", "WHAT")
 WIDTHS = (11, 19, 10, 18)
 """Of the columns of a line that is printed before the others are known."""
@@ -21,10 +31,14 @@ _LONGEST_NAME = 100
 """Of whoever did it: a model, a worker and a client are called what they like, and a column is as wide as its widest cell."""
 
 
-def as_text(observations: Sequence[Observation], troubles: Sequence[Trouble], approvers: Sequence[Workload] = ()) -> str:
+def as_text(runs: Sequence[Telling], troubles: Sequence[Trouble], approvers: Sequence[Workload] = (), doubt: str = "") -> str:
     """One line an observation: event, time, kind, who with which assurance, what; below it one line an approver."""
-    known = {observation.event_id for observation in observations}
-    parts = [table(HEADS, [row(observation, known) for observation in observations])]
+    parts = [doubt] if doubt else []
+    for number, run in enumerate(runs, start=1):
+        known = {observation.event_id for observation in run.observations}
+        parts += [between(run.run_id, f"{number} of {len(runs)}")] if len(runs) > 1 else []
+        parts.append(table(HEADS, [row(observation, known) for observation in run.observations]))
+    observations = [observation for run in runs for observation in run.observations]
     if any(Mark.SEALED in observation.marks for observation in observations):
         parts.append(f"what an event marked [{Mark.SEALED}] holds is {SEALED_WORDS}")
     if approvers:
@@ -32,6 +46,11 @@ def as_text(observations: Sequence[Observation], troubles: Sequence[Trouble], ap
     if troubles:
         parts.append("\n".join(["TROUBLE, now:", *(f"  {trouble.words()}" for trouble in troubles)]))
     return "\n\n".join(parts)
+
+
+def between(run_id: str, which: str = "") -> str:
+    """Where one run ends and the next begins: its events are counted from 1 again."""
+    return f"== run {visible(run_id)}{', ' if which else ''}{which}"
 
 
 def line(told: Told, known: Collection[int]) -> str:

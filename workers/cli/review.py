@@ -94,6 +94,7 @@ def _asked(proposal: Proposal) -> dict[str, Any]:
         "arguments": action.arguments,
         "actions": [{"operation": each.operation, "arguments": each.arguments} for each in proposal.actions],
         "amends": proposal.amends.model_dump(mode="json") if proposal.amends else None,
+        "earlier": [head.model_dump(mode="json") for head in proposal.earlier],
         "reconciles": proposal.reconciles.model_dump(mode="json") if proposal.reconciles else None,
         "requirement": proposal.requirement.model_dump(mode="json"),
         "policies": list(proposal.policies),

@@ -2,7 +2,8 @@
 What a stack keeps in its data directory, and making what is missing of it.
 
 `policies/` the bundle, a person's from the first start on · `keys/` private keys of the demo's people · `secrets/` what
-one role alone may hold · `state/` what the gate remembers · `archive/` missions that closed · `systems/` the example
+one role alone may hold · `state/` what the gate remembers · `archive/` missions that closed · `payloads/` what is
+too large for a history · `systems/` the example
 systems' data · `temporal.db` · `logs/` · `run/` · `ports.json` · `sayso.json`, the profile. Made so that a start that was cut
 short is finished by the next one.
 """
@@ -20,6 +21,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from activities.errors import StoreSilent
 from approvals.jws import Signer
 from examples.refund.clients import Resources, write_clients
 from policies.keys import PublicKey
@@ -36,6 +38,8 @@ GATE = "gate"
 EXPORT = "export"
 SERVICES = {"read": "read-worker", "reason": "reason-worker", EXPORT: "exporter"}
 """The services that sign what they say, by role; exporting is no worker's."""
+RESOURCES = ("orders", "payments", "knowledge", "parcels")
+"""The systems that tokens are for."""
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+")
 _HEADER = "# Who is who. Public keys only; see `sayso keys new`. The private keys of the demo's people are in ../keys.\n"
 
@@ -51,6 +55,7 @@ class Layout:
         self.state = data / "state"
         self.systems = data / "systems"
         self.archive = data / "archive"
+        self.payloads = data / "payloads"
         self.database = data / "temporal.db"
         self.gate_key = self.secrets / "gate.jwk"
         self.clients = self.secrets / "clients.json"
@@ -85,6 +90,7 @@ def prepare(layout: Layout, ports: Ports, encryption: Encryption = "on") -> Prof
     """
     layout.make()
     _prepare_encryption(layout, encryption)
+    _prepare_payloads(layout)
     if not layout.policies.exists():
         _write_bundle(layout)
     load(layout.policies)
@@ -92,7 +98,7 @@ def prepare(layout: Layout, ports: Ports, encryption: Encryption = "on") -> Prof
     _replace_lost_gate_key(layout, layout.policies / "directory.yaml")
     for role in SERVICES:
         _replace_lost_service_key(layout, layout.policies / "directory.yaml", role)
-    write_clients(layout.secrets, Resources(ports.endpoint("orders"), ports.endpoint("payments"), ports.endpoint("knowledge")))
+    write_clients(layout.secrets, Resources(*(ports.endpoint(name) for name in RESOURCES)))
     profile = Profile(
         address=f"{HOST}:{ports.temporal}",
         namespace=NAMESPACE,
@@ -105,6 +111,7 @@ def prepare(layout: Layout, ports: Ports, encryption: Encryption = "on") -> Prof
         export_key=layout.service_key(EXPORT),
         key_ring=layout.key_ring if layout.key_ring.exists() else None,
         encryption=encryption,
+        payload_store=str(layout.payloads),
     )
     write_whole(layout.data / FILE, profile.model_dump_json(indent=2) + "\n", layout.data)
     return profile
@@ -131,12 +138,36 @@ def _prepare_encryption(layout: Layout, encryption: Encryption) -> None:
         replace_secret(layout.codec_tokens, json.dumps({"temporal-ui": hashlib.sha256(token.encode()).hexdigest()}) + "\n")
 
 
-def _had_ring(layout: Layout) -> bool:
-    """Whether the stack was encrypted when it last ran. A profile that cannot be read is somebody else's trouble."""
+def _prepare_payloads(layout: Layout) -> None:
+    """The payload store. One that is gone while its missions are there is never replaced: they would read sealed answers."""
+    from activities.payload_stores import open_store
+
+    store = open_store(str(layout.payloads))
+    before = _last(layout)
     try:
-        return Profile.model_validate_json((layout.data / FILE).read_text()).key_ring is not None
+        if layout.database.exists() and before is not None and before.payload_store is not None:
+            store.check()
+        else:
+            store.make()
+    except StoreSilent as error:
+        raise WrongUse(
+            f"{error} Missions in `{layout.database}` need it: put it back; "
+            f"to begin anew without them, remove `{layout.database}`"
+        ) from error
+
+
+def _had_ring(layout: Layout) -> bool:
+    """Whether the stack was encrypted when it last ran."""
+    before = _last(layout)
+    return before is not None and before.key_ring is not None
+
+
+def _last(layout: Layout) -> Profile | None:
+    """The profile of when the stack last ran. One that cannot be read is somebody else's trouble."""
+    try:
+        return Profile.model_validate_json((layout.data / FILE).read_text())
     except (OSError, ValidationError):
-        return False
+        return None
 
 
 def _write_bundle(layout: Layout) -> None:

@@ -25,6 +25,7 @@ PURPOSES = {
     "payments": "the payment system",
     "knowledge": "the knowledge system",
     "codec": "the codec server",
+    "parcels": "the parcels system",
 }
 Choice = Literal["fixed", "auto"]
 
@@ -39,6 +40,7 @@ class Ports(Written):
     payments: int = 7812
     knowledge: int = 7813
     codec: int = 7814
+    parcels: int = 7815
 
     def url(self, name: str) -> str:
         """Base URL of the server *name*."""
@@ -83,6 +85,11 @@ def choose(data: Path, choice: Choice) -> Ports:
     if ports != known:
         write_whole(data / FILE, ports.model_dump_json(indent=2) + "\n", data)
     return ports
+
+
+def spare(ports: Ports) -> int:
+    """A port that nobody has, for a server that is no lasting part of the stack."""
+    return _picked(ports, ["codec"]).codec
 
 
 def taken(port: int) -> bool:

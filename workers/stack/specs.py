@@ -14,21 +14,22 @@ from pathlib import Path
 
 from approvals import attributes
 from policies.load import load_routes
-from workers.errors import CannotReach
+from workers.errors import CannotReach, WrongUse
 from workers.profile import Encryption
 from workers.ring_files import OFF, SWITCH, VARIABLE
 from workers.settings import Role
 from workers.stack.health import answers, polls, serves
 from workers.stack.layout import EXPORT, NAMESPACE, SERVICES, Layout
-from workers.stack.model_environment import for_models
+from workers.stack.model_environment import MODEL, for_models
 from workers.stack.ports import HOST, Ports
 from workers.stack.processes import Spec
 from workers.stack.telemetry_environment import for_telemetry
+from workers.storing import VARIABLE as STORE
 
 TEMPORAL = "temporal"
 CODEC = "codec"
 ARCHIVER = "archiver"
-SYSTEMS = ("issuer", "orders", "payments", "knowledge")
+SYSTEMS = ("issuer", "orders", "payments", "knowledge", "parcels")
 ROLES: tuple[Role, ...] = tuple(Role)
 KINDS = {
     Role.MISSION: ("WORKFLOW",),
@@ -76,6 +77,7 @@ def specs(
     Raises:
         CannotReach: The Temporal server is not installed.
         BundleError: The bundle's model routes cannot be read.
+        WrongUse: They close the perimeter, and the environment names a model outside.
     """
     common = inherited(environment)
     made = [
@@ -153,7 +155,8 @@ def _codec(layout: Layout, ports: Ports, common: Mapping[str, str]) -> Spec:
     allowed = [part for origin in origins for part in ("--allow-origin", origin)]
     where = ("--host", HOST, "--port", str(ports.codec), "--namespace", NAMESPACE, "--tokens", str(layout.codec_tokens))
     command = _python("workers.cli.main", "codec", "serve", *where, *allowed)
-    return Spec(CODEC, command, {**common, VARIABLE: f"file:{layout.key_ring}"}, answers(ports.codec))
+    own = {VARIABLE: f"file:{layout.key_ring}", STORE: str(layout.payloads)}
+    return Spec(CODEC, command, {**common, **own}, answers(ports.codec))
 
 
 def _worker(
@@ -167,6 +170,7 @@ def _worker(
     own = {"TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}", "TEMPORAL_NAMESPACE": NAMESPACE}
     # Else a person's own config file for Temporal Cloud would ask for its key and TLS here.
     own["TEMPORAL_CONFIG_FILE"] = os.devnull
+    own[STORE] = str(layout.payloads)
     if layout.key_ring.exists():
         own[VARIABLE] = f"file:{layout.key_ring}"
     if encryption == OFF:
@@ -181,8 +185,11 @@ def _worker(
     if role is Role.COMMIT:
         own |= {"SAYSO_GATE_KEY_FILE": str(layout.gate_key), "SAYSO_STATE": str(layout.state)}
     if role is Role.REASON:
-        routed = bool(load_routes(layout.policies).routes)
-        own |= {"SAYSO_POLICIES": str(layout.policies)} | for_models(environment, routed=routed)
+        routes = load_routes(layout.policies)
+        trouble = routes.refuses(environment.get(MODEL, ""))
+        if environment.get(MODEL) and trouble is not None:
+            raise WrongUse(trouble)
+        own |= {"SAYSO_POLICIES": str(layout.policies)} | for_models(environment, routed=bool(routes.routes))
     command = _python("workers.cli.main", "worker", "--role", role)
     return Spec(role, command, {**common, **own}, polls(ports, NAMESPACE, role, KINDS[role]))
 

@@ -17,10 +17,13 @@ from types import TracebackType
 
 from workers.errors import CannotReach, WrongUse
 from workers.profile import Encryption, Profile
+from workers.settings import Role
 from workers.stack.health import attributes
 from workers.stack.layout import NAMESPACE, Layout, prepare
+from workers.stack.local_model import NAME as MODEL
+from workers.stack.local_model import REASON, LocalModel
 from workers.stack.lock import Lock
-from workers.stack.ports import HOST, Choice, Ports, choose
+from workers.stack.ports import HOST, Choice, Ports, choose, spare
 from workers.stack.processes import Process, Spec, stop_all, stop_strays
 from workers.stack.specs import (
     ARCHIVER,
@@ -53,8 +56,8 @@ class Stack:
     Temporal, the example systems, the four workers, codec server and archiver over one data directory. Blocking; used by one
     thread.
 
-    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `mission`, `reason`, `read`, `commit`, and, where
-    there is a key ring, `codec`, and where there is an exporter's key, `archiver`.
+    The processes are `temporal`, `issuer`, `orders`, `payments`, `knowledge`, `parcels`, `mission`, `reason`, `read`, `commit`,
+    and, where there is a key ring, `codec`, where there is an exporter's key, `archiver`, and with a local model, `model`.
     """
 
     def __init__(
@@ -65,17 +68,24 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         extra: Mapping[str, Mapping[str, str]] | None = None,
         encryption: Encryption = "on",
+        model: LocalModel | None = None,
     ) -> None:
         """
         Args:
+            model: One that is served beside the stack and answers its missions. Nothing in the shell then chooses another
+                one, or a way out of this machine.
             encryption: With `off` nothing more is encrypted; what was before is still opened.
             environment: Instead of this process's own; each process gets only what it needs of it.
             extra: Variables for single processes, such as `{"payments": {"PAYMENTS_FAULT": "drop-response-once"}}`.
         """
         self.data = data.expanduser().resolve()
         self._choice: Choice = ports
-        self._environment = dict(os.environ if environment is None else environment)
-        self._extra = dict(extra or {})
+        given = os.environ if environment is None else environment
+        self._environment = dict(given) if model is None else inherited(given)
+        self._extra: dict[str, Mapping[str, str]] = dict(extra or {})
+        if model is not None:
+            self._extra[Role.REASON] = REASON
+        self._model = model
         self._encryption: Encryption = encryption
         self._lock = Lock(self.data)
         self._processes: dict[str, Process] = {}
@@ -112,7 +122,8 @@ class Stack:
             ports = choose(self.data, self._choice)
             layout = Layout(self.data)
             self._profile = prepare(layout, ports, self._encryption)
-            self._specs = specs(layout, ports, self._environment, self._extra, self._encryption)
+            beside = self._joined(layout, ports)
+            self._specs = specs(layout, ports, self._environment, self._extra, self._encryption) | beside
             self._bring_up(ports)
         except BaseException:
             self.stop()
@@ -121,12 +132,14 @@ class Stack:
 
     def stop(self) -> None:
         """Stops everything: first who acts, then whom they act on, then who remembers."""
-        for group in ((*ROLES, ARCHIVER), (*SYSTEMS, CODEC), (TEMPORAL,)):
+        for group in ((*ROLES, ARCHIVER), (*SYSTEMS, CODEC, MODEL), (TEMPORAL,)):
             stop_all(self._processes[name] for name in group if name in self._processes)
         self._processes.clear()
         if self._lock.held:
             # A signal may have come between starting a process and noting it here.
             stop_strays(self.data)
+            if self._model is not None:
+                self._model.leave(Layout(self.data))
             self._lock.give_back()
 
     def kill(self, name: str) -> None:
@@ -158,11 +171,20 @@ class Stack:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
+    def _joined(self, layout: Layout, ports: Ports) -> dict[str, Spec]:
+        """The model's process, its route in the bundle; nothing without a model."""
+        if self._model is None:
+            return {}
+        port = spare(ports)
+        self._model.join(layout, port)
+        return {MODEL: self._model.spec(port, inherited(self._environment))}
+
     def _bring_up(self, ports: Ports) -> None:
         for name in (TEMPORAL, *SYSTEMS):
             self.spawn(name)
-        if CODEC in self._specs:
-            self.spawn(CODEC)
+        for name in (CODEC, MODEL):
+            if name in self._specs:
+                self.spawn(name)
         self._wait([TEMPORAL])
         _add_attributes(ports, inherited(self._environment))
         for role in ROLES:

@@ -22,7 +22,7 @@ class RoutedModels(Protocol):
     async def complete(self, prompted: Prompted) -> ModelAnswer:
         """One completion, without retries. Raises Unreachable."""
 
-    def route(self, purpose: str) -> tuple[str, str | None]:
+    def route(self, purpose: str, fallback: int = 0) -> tuple[str, str | None]:
         """The model for *purpose*, and where its API answers if that is not its provider's own place."""
 
 
@@ -35,8 +35,9 @@ class MeasuredModels:
 
     async def complete(self, prompted: Prompted) -> ModelAnswer:
         """As the inner one."""
-        labels = named(self.inner.route(prompted.purpose)[0])
-        told = labels | {"gen_ai.output.type": "json", "gen_ai.prompt.name": prompted.purpose}
+        labels = named(self.inner.route(prompted.purpose, prompted.fallback)[0])
+        output = "json" if prompted.schema is not None else "text"
+        told = labels | {"gen_ai.output.type": output, "gen_ai.prompt.name": prompted.purpose}
         name, began = f"chat {labels['gen_ai.request.model']}", time.perf_counter()
         with _tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=told, record_exception=False) as span:
             try:

@@ -62,6 +62,19 @@ class MeasuredSession:
         with self._request("tools/list", None):
             return await self.inner.contract(tool)
 
+    async def template(self, resource: str) -> Contract | None:
+        """As the inner one."""
+        with self._request("resources/templates/list", None):
+            return await self.inner.template(resource)
+
+    async def read(self, uri: str, meta: dict[str, JsonValue]) -> ToolAnswer:
+        """As the inner one. The URI holds arguments, and no span does."""
+        with self._request("resources/read", None) as labels:
+            answer = await self.inner.read(uri, {**meta, **self._parent()})
+            if answer.failed:
+                labels["error.type"] = "tool_error"
+        return answer
+
     async def call(self, tool: str, arguments: dict[str, JsonValue], meta: dict[str, JsonValue]) -> ToolAnswer:
         """As the inner one."""
         with self._request("tools/call", tool) as labels:

@@ -11,6 +11,7 @@ from typing import Any
 from tests.audit.independent import saying
 from tests.audit.independent.container import sha256
 from tests.audit.independent.history import KINDS, Run, read, signed_form
+from tests.audit.independent.lineage import course, goes_on
 from tests.audit.independent.payloads import SEALED, data_of, only, unseal, value_of
 from tests.audit.independent.saying import Body, actions, evidence, key_of, opened
 from tests.audit.independent.strict import Trust, Unreadable, digest, need, token
@@ -46,7 +47,11 @@ class Archive:
 
     def read(self) -> None:
         """Reads the histories. Raises Unreadable, Unknown."""
+        self.contents = {name[9:]: content for name, content in self.files.items() if name.startswith("payloads/")}
         self.run = self._history("history", settle=True)
+        earlier = {name[5:].rpartition(".")[0] for name in self.files if name.startswith("runs/")}
+        self.runs = {name: self._history(f"runs/{name}", settle=True) for name in earlier}
+        self.course = course(self.run, self.mission, self.runs)
         names = {name.rpartition(".")[0] for name in self.files if name.startswith("uses/")}
         self.used = {name[5:]: self._use(name) for name in names}
         known = saying.proposals(self.run, self.trust)
@@ -65,13 +70,31 @@ class Archive:
     def _history(self, name: str, *, settle: bool) -> Run:
         text, binary = self.files.get(f"{name}.json"), self.files.get(f"{name}.pb")
         need(text is None or binary is None, f"`{name}` is there twice")
-        return read(text or b"", self.ring, settle=settle) if binary is None else read(binary, self.ring, settle, as_json=False)
+        data = text or b"" if binary is None else binary
+        return read(data, self.ring, self.contents, settle, as_json=binary is None)
 
     @property
     def signed_start(self) -> Any:
         """The JWS in the memo, or what is there instead."""
-        fields = self.run.events[0].says.memo.fields
+        fields = (self.course.first or self.run).events[0].says.memo.fields
         return only([fields["sayso_start"]]) if "sayso_start" in fields else SEALED
+
+    @property
+    def unbegun(self) -> bool:
+        """Whether how the mission began cannot be told, or not be read."""
+        absent = self.course.first is None and goes_on(self.run, self.mission["run_id"])
+        return absent or (self.course.first or self.run).events[0].sealed
+
+    @property
+    def unproposed(self) -> str:
+        """What it comes to that no gate proposed something."""
+        return MISSING if any(done.name == "propose" and self.sealed(done.id) for done in self.run.done) else FAILS
+
+    @property
+    def unheard(self) -> set[int]:
+        """The signals that refer to what is not here."""
+        signals = self.run.of("WORKFLOW_EXECUTION_SIGNALED")
+        return {event.id for event in signals if set(event.names) - self.contents.keys()}
 
     def here(self, proposal: Body) -> bool:
         """Whether it is for this run."""

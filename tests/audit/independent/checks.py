@@ -18,7 +18,7 @@ ASKED = {"read": ("operation", "arguments"), "reason": ("purpose", "inputs", "re
 ALSO = {"read": (), "reason": ("sensitive", "fallback", "dialogue")}
 ANSWERED = {"propose": ("proposal", "refusal"), "settle": ("settlement",)}
 KNOWN = re.compile(
-    r"history\.(json|pb)|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.(json|pb)|policies/[0-9a-f]{64}/.+"
+    r"runs/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(json|pb)|payloads/[0-9a-f]{64}|history\.(json|pb)|keys\.json|uses/[0-9a-f]{64}(\.[1-9][0-9]*)?\.(json|pb)|policies/[0-9a-f]{64}/.+"
     r"|(rail\.json|cards/[0-9a-f]{64}\.(json|txt))(\.sealed)?"
 )
 
@@ -80,7 +80,8 @@ def run(archive: Archive) -> Iterator[Trouble]:
 
 def contents(archive: Archive) -> Iterator[Trouble]:
     """Every payload outside signals can be read."""
-    if archive.manifest["sealed"] != any(event.encrypted for event in archive.run.events):
+    encrypted = [event for event in archive.run.events if event.encrypted and event.type != "WORKFLOW_EXECUTION_SIGNALED"]
+    if archive.manifest["sealed"] != bool(encrypted):
         yield FAILS, "the manifest tells otherwise whether payloads are encrypted", None
     for event in archive.run.events:
         if event.sealed and event.type != "WORKFLOW_EXECUTION_SIGNALED":
@@ -89,9 +90,13 @@ def contents(archive: Archive) -> Iterator[Trouble]:
 
 def start(archive: Archive) -> Iterator[Trouble]:
     """The signed start proves the owner."""
+    if archive.unbegun:
+        return (yield MISSING, "the run that was started cannot be told", 1)
     signed = archive.signed_start
     try:
-        saying.owner(archive.run, archive.mission["namespace"], archive.mission["mission_id"], archive.trust)
+        saying.owner(
+            archive.course.first or archive.run, archive.mission["namespace"], archive.mission["mission_id"], archive.trust
+        )
     except Unreadable as error:
         signs = isinstance(signed, str) and archive.pinned(signed, archive.trust.holder) is not False
         yield FAILS if signs else MISSING, str(error), 1
@@ -104,7 +109,8 @@ def witnesses(archive: Archive) -> Iterator[Trouble]:
         if done.name not in ASKED or _witnessed(archive, done, signature):
             continue
         signs = isinstance(signature, str) and archive.pinned(signature, archive.trust.holder) is not False
-        yield FAILS if signs and not archive.sealed(done.id) else MISSING, "it is not what a service signed", done.id
+        shut = archive.sealed(done.id) or archive.sealed(done.asked_at)
+        yield FAILS if signs and not shut else MISSING, "it is not what a service signed", done.id
 
 
 def _witnessed(archive: Archive, done: Done, signature: Any) -> bool:

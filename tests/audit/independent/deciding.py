@@ -28,8 +28,9 @@ class Judgement:
 class Judge:
     """One run up to a moment."""
 
-    def __init__(self, run: Run, mission: Body, trust: Trust, now: datetime) -> None:
-        self.run, self.mission, self.trust, self.now = run, mission, trust, now
+    def __init__(self, run: Run, first: Run | None, mission: Body, trust: Trust, now: datetime) -> None:
+        """*first*: the run that was started, where *run* goes on from it."""
+        self.run, self.first, self.mission, self.trust, self.now = run, first, mission, trust, now
         self.known = saying.proposals(run, trust)
         self.told = saying.settlements(run, trust, ever=True)
 
@@ -67,13 +68,14 @@ class Judge:
         """Whether something is found that no waiting mends."""
         here = all(action["mission"] == self.mission for action in actions(self.proposal))
         start = self.run.events[0].says
-        first = start.original_execution_run_id == start.first_execution_run_id == self.mission["run_id"]
+        own = start.original_execution_run_id == self.mission["run_id"]
+        first = own and (start.first_execution_run_id == self.mission["run_id"] or self.first is not None)
         cancelled = any(True for _ in self.run.of("WORKFLOW_EXECUTION_CANCEL_REQUESTED"))
         return not here or not first or cancelled or not self.run.has(evidence(self.proposal, "evidence")) or self._answered()
 
     def _owned(self) -> bool:
         try:
-            found = saying.owner(self.run, self.mission["namespace"], self.mission["mission_id"], self.trust)
+            found = saying.owner(self.first or self.run, self.mission["namespace"], self.mission["mission_id"], self.trust)
         except Unreadable:
             return False
         return found == self.frozen

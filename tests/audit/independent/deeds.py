@@ -37,15 +37,20 @@ def decisions(archive: Archive) -> Iterator[Trouble]:
     """Each settlement is what the decisions come to."""
     for event, body in archive.settled:
         if body["proposal"] not in archive.proposals:
-            yield FAILS, "no gate that you pin proposed it", event
-        elif archive.bundle(body["bundle"]) is None:
-            yield MISSING, "its bundle is not here", event
+            yield archive.unproposed, "no gate that you pin proposed it", event
+        elif archive.unbegun or archive.bundle(body["bundle"]) is None:
+            yield MISSING, "its bundle, or how the mission began, is not here", event
         else:
-            judge = Judge(archive.run.before(evidence(body, "head")[0] + 1), archive.mission, archive.trust, when(body, "at"))
+            run, first = archive.run.before(evidence(body, "head")[0] + 1), archive.course.first
+            judge = Judge(run, first, archive.mission, archive.trust, when(body, "at"))
             judged = judge.judge(body["proposal"], body["item"], body.get("approvals_this_hour", {}))
             exactly = body.get("directory") == archive.trust.digest
             if body["kind"] not in BY_WORD and (judged.admits or judged.answer != body["kind"]):
-                yield FAILS if exactly else MISSING, f"settled `{body['kind']}`, judged `{judged.answer}`", event
+                yield (
+                    FAILS if exactly and not archive.unheard else MISSING,
+                    f"settled `{body['kind']}`, judged `{judged.answer}`",
+                    event,
+                )
             yield from _votes(archive, body, judged, exactly)
 
 
@@ -53,7 +58,9 @@ def _votes(archive: Archive, body: Body, judged: Judgement, exactly: bool) -> It
     for told in body["votes"]:
         worth = (told.get("who"), told.get("assurance", "claimed"), told.get("verdict"), not told.get("refused"))
         found = judged.votes.get(told["event_id"])
-        if found is None:
+        if told["event_id"] in archive.unheard and (found is None or worth != found.worth):
+            yield MISSING, "what was said is not in the archive", told["event_id"]
+        elif found is None:
             yield FAILS, "the gate judged what the history does not hold", told["event_id"]
         elif worth != found.worth:
             eased = worth[3] and not found.counts
@@ -81,7 +88,7 @@ def uses(archive: Archive) -> Iterator[Trouble]:
         if body["mission"] != archive.mission:
             continue
         if name not in archive.proposals:
-            yield FAILS, "no gate that you pin proposed it", event
+            yield archive.unproposed, "no gate that you pin proposed it", event
             continue
         if not archive.run.before(event).has(evidence(body, "head")):
             yield FAILS, "its head is of another history", event
@@ -114,7 +121,7 @@ def never(archive: Archive, item: Item, event: int | None) -> Trouble:
     """What was never announced; missing where a gate that is not pinned says that it was."""
     said = (claimed(signal.values[0]) for signal in archive.run.signals if signal.name == "used" and len(signal.values) == 1)
     unpinned = any(each[0] == item and archive.pinned(each[1], archive.trust.gates.get) is False for each in said if each)
-    return MISSING if unpinned else FAILS, "its use was never announced", event
+    return MISSING if unpinned or archive.unheard else FAILS, "its use was never announced", event
 
 
 def receipts(archive: Archive) -> Iterator[Trouble]:
@@ -161,12 +168,13 @@ def _admitted(archive: Archive, item: Item, papers: list[Paper], event: int) -> 
     told = next((paper.settlement for paper in papers if paper.settlement is not None), None)
     proposal = archive.proposals[item[0]][1]
     bundle = archive.bundle((told or proposal)["bundle"])
-    if bundle is None:
-        return (yield MISSING, "its bundle is not here", event)
+    if bundle is None or archive.unbegun:
+        return (yield MISSING, "its bundle, or how the mission began, is not here", event)
     counted = told.get("approvals_this_hour", {}) if told and evidence(told, "head")[0] == event - 1 else {}
-    judge = Judge(archive.run.before(event), archive.mission, archive.trust, archive.run.events[event - 1].at)
+    at, first = archive.run.events[event - 1].at, archive.course.first
+    judge = Judge(archive.run.before(event), first, archive.mission, archive.trust, at)
     if not judge.judge(*item, counted).admits:
-        yield MISSING if strangers(archive, item[0]) else FAILS, "it was not admitted", event
+        yield MISSING if strangers(archive, item[0]) or archive.unheard else FAILS, "it was not admitted", event
     once = len({paper.digest for paper in papers}) == 1
     if not once and not (told and idempotent(bundle, actions(proposal)[item[1]]["operation"])):
         yield FAILS, "it has two receipts", event

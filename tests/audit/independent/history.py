@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +14,17 @@ from google.protobuf.message import DecodeError
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import History, HistoryEvent
 
-from tests.audit.independent.payloads import ENCRYPTED, READABLE, Ring, data_of, only, open_payload, payloads_of, strange
+from tests.audit.independent import payloads
+from tests.audit.independent.payloads import (
+    READABLE,
+    Ring,
+    data_of,
+    locked,
+    only,
+    payloads_of,
+    referred,
+    strange,
+)
 from tests.audit.independent.strict import Unknown, need
 
 KEPT_OUT = ("task_id", "version", "worker_may_ignore")
@@ -26,6 +36,7 @@ AFTER = (
 )
 """What may come after a workflow task began; the first two come nowhere else."""
 TAIL = ("WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED")
+HANDED = ("WORKFLOW_EXECUTION_STARTED", "WORKFLOW_EXECUTION_CONTINUED_AS_NEW")
 KINDS = ("proposal", "refusal", "settlement", "claim", "receipt")
 
 
@@ -41,6 +52,10 @@ class Event:
     encrypted: bool
     sealed: bool
     link: str
+    names: tuple[str, ...] = ()
+    """The addresses that it refers to."""
+    given: bytes = b""
+    """As stored, what a run began with, or what it handed on."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,7 @@ class Done:
     asked: Any
     result: Any
     size: int
+    asked_at: int
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,7 @@ class Run:
             order, results = asked[each.says.scheduled_event_id], each.says.result.payloads
             size = len((len(results) == 1 and data_of(results[0])) or b"")
             what = (order.activity_type.name, order.activity_id, only(order.input.payloads), only(results))
-            found.append(Done(each.id, each.at, *what, size))
+            found.append(Done(each.id, each.at, *what, size, each.says.scheduled_event_id))
         return found
 
     def signed(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
@@ -134,8 +150,9 @@ def signed_form(value: Any, size: int) -> str | None:
     return str(value["kind"]) if texts and value["kind"] in KINDS else None
 
 
-def read(data: bytes, ring: Ring, settle: bool, *, as_json: bool = True) -> Run:
+def read(data: bytes, ring: Ring, contents: Mapping[str, bytes], settle: bool, *, as_json: bool = True) -> Run:
     """The run in *data*; *settle* cuts off a transient tail. Raises Unreadable, or Unknown of a newer history."""
+    room = {True: 32 << 20, False: 128 << 20}
     try:
         raw = list((json_format.Parse(data, History()) if as_json else History.FromString(data)).events)
     except (json_format.Error, DecodeError, RecursionError, ValueError) as error:
@@ -152,17 +169,41 @@ def read(data: bytes, ring: Ring, settle: bool, *, as_json: bool = True) -> Run:
         for name in KEPT_OUT:
             event.ClearField(name)  # type: ignore[arg-type]
         link = hashlib.sha256(link + hashlib.sha256(event.SerializeToString(deterministic=True)).digest()).digest()
-        locked = [payload for payload in payloads_of(event) if payload.metadata.get("encoding") == ENCRYPTED]
-        for payload in locked:
-            open_payload(payload, ring)
+        names = tuple(filter(None, map(referred, payloads_of(event))))
+        attributes = getattr(event, f"{kind.lower()}_event_attributes")
+        given = attributes.input.SerializeToString(deterministic=True) if kind in HANDED else b""
+        shut_in = any(map(locked, payloads_of(event)))
+        for payload in payloads_of(event):
+            _open(payload, ring, contents, room, signal=kind == "WORKFLOW_EXECUTION_SIGNALED")
         shut = any(payload.metadata.get("encoding", b"json/plain") not in READABLE for payload in payloads_of(event))
         principal = f"{event.principal.type}:{event.principal.name}" if event.HasField("principal") else None
         says = getattr(event, str(event.WhichOneof("attributes")))
         events.append(
-            Event(number, event.event_time.ToDatetime(tzinfo=UTC), kind, says, principal, bool(locked), shut, link.hex())
+            Event(
+                number,
+                event.event_time.ToDatetime(tzinfo=UTC),
+                kind,
+                says,
+                principal,
+                *(shut_in, shut),
+                link.hex(),
+                names,
+                given,
+            )
         )
     _in_order(events)
     return Run(tuple(events))
+
+
+def _open(payload: Any, ring: Ring, contents: Mapping[str, bytes], room: dict[bool, int], *, signal: bool) -> None:
+    """Opens it in place, while there is room for what references bring."""
+    refers = payload.metadata.get("encoding") == payloads.STORED
+    if refers and room[signal] <= 0:
+        return
+    if refers:
+        payloads.fetch(payload, contents)
+    payloads.open_payload(payload, ring)
+    room[signal] -= payload.ByteSize() if refers else 0
 
 
 def _in_order(events: list[Event]) -> None:

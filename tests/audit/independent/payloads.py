@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +14,8 @@ from temporalio.api.common.v1 import Payload
 
 from tests.audit.independent.strict import Unreadable, need, parse
 
-ENCRYPTED = b"binary/encrypted"
+ENCRYPTED, STORED = b"binary/encrypted", b"binary/sayso-stored"
+KEY_ID = "encryption-key-id"
 READABLE = {b"json/plain", b"json/protobuf", b"binary/plain", b"binary/protobuf", b"binary/null"}
 Ring = Mapping[str, bytes]
 """Keys by their ids."""
@@ -46,18 +49,47 @@ def payloads_of(message: Message) -> Iterator[Payload]:
             yield from (each,) if isinstance(each, Payload) else payloads_of(each)
 
 
-def open_payload(payload: Payload, ring: Ring) -> bool:
-    """Opens it in place; whether it stays sealed."""
+def referred(payload: Payload) -> str | None:
+    """The address in a reference of the one form."""
+    form = payload.metadata.get("encoding") == STORED and payload.metadata.keys() <= {"encoding", KEY_ID}
+    return payload.data.decode() if form and re.fullmatch(rb"[0-9a-f]{64}", payload.data) else None
+
+
+def locked(payload: Payload) -> bool:
+    """Whether it is encrypted, or refers to something that is."""
+    encoding = payload.metadata.get("encoding")
+    return encoding == ENCRYPTED or (encoding == STORED and KEY_ID in payload.metadata)
+
+
+def fetch(payload: Payload, contents: Mapping[str, bytes]) -> None:
+    """Puts what a reference stands for in its place, where that can be had."""
+    content = contents.get(referred(payload) or "")
+    if content is None or len(content) > 16 << 20 or hashlib.sha256(content).hexdigest() != referred(payload):
+        return
     try:
-        payload.CopyFrom(Payload.FromString(decrypt(payload, ring, "sayso:payload:v1\n{}")))
+        found = Payload.FromString(content)
+    except DecodeError:
+        return
+    encoding = found.metadata.get("encoding")
+    key = found.metadata.get(KEY_ID, b"") if encoding == ENCRYPTED else None
+    if encoding not in (None, STORED) and key == payload.metadata.get(KEY_ID):
+        payload.CopyFrom(found)
+
+
+def open_payload(payload: Payload, ring: Ring) -> None:
+    """Opens it in place, where it is encrypted and can be opened."""
+    if payload.metadata.get("encoding") != ENCRYPTED:
+        return
+    try:
+        found = Payload.FromString(decrypt(payload, ring, "sayso:payload:v1\n{}"))
     except (Unreadable, DecodeError):
-        return True
-    return payload.metadata.get("encoding") == ENCRYPTED
+        return
+    payload.CopyFrom(found)
 
 
 def decrypt(payload: Payload, ring: Ring, bound: str) -> bytes:
     """The plaintext of section 9."""
-    name = payload.metadata.get("encryption-key-id", b"").decode("utf-8", "replace")
+    name = payload.metadata.get(KEY_ID, b"").decode("utf-8", "replace")
     need(name in ring and payload.metadata.get("encoding") == ENCRYPTED and len(payload.data) >= 28, "is sealed")
     try:
         return AESGCM(ring[name]).decrypt(payload.data[:12], payload.data[12:], bound.format(name).encode())

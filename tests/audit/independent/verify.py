@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.audit.independent import checks, container, deeds
+from tests.audit.independent import checks, container, deeds, enclosed
 from tests.audit.independent.archive import FAILS, HOLDS, MISSING, Archive, Trouble
 from tests.audit.independent.strict import Trust, Unreadable
 
 Check = Callable[[Archive], Iterator[Trouble]]
 OUTSIDE: tuple[Check, ...] = (checks.members, checks.checkpoint)
 INSIDE: tuple[Check, ...] = (
-    *(checks.chain, checks.run, checks.contents, checks.start, checks.witnesses, checks.answers),
+    *(checks.chain, checks.run, enclosed.runs, enclosed.payloads, checks.contents, checks.start, checks.witnesses),
+    *(enclosed.transcripts, checks.answers),
     *(deeds.policies, deeds.decisions, deeds.uses, deeds.receipts, deeds.ends, checks.rail),
 )
 UNTOLD = (AttributeError, LookupError, OverflowError, TypeError, ValueError)

@@ -1,0 +1,83 @@
+"""A provider behind the OpenAI API, on loopback: it keeps every request as it came, and answers what a test says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = tuple[int, bytes]
+"""A status and a body."""
+
+
+@dataclass
+class Provider:
+    """The provider at work."""
+
+    url: str
+    answer: Callable[[dict[str, Any]], Answer]
+    heard: list[bytes] = field(default_factory=list)
+    """Every body, in order."""
+
+    @property
+    def questions(self) -> list[list[dict[str, Any]]]:
+        """The messages of each request."""
+        return [json.loads(body)["messages"] for body in self.heard]
+
+    @property
+    def text(self) -> str:
+        """All that came, with every escape of JSON undone once."""
+        return "\n".join(json.dumps(json.loads(body), ensure_ascii=False) for body in self.heard)
+
+
+def saying(content: str | None, **message: Any) -> Answer:
+    """An answer of *content*, and of what else is in its message."""
+    answer = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "judge-2026-11",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content, **message}}],
+        "usage": {"prompt_tokens": 321, "completion_tokens": 45, "total_tokens": 366},
+    }
+    return 200, json.dumps(answer).encode()
+
+
+def failing(status: int, message: str = "no", code: str | None = None) -> Answer:
+    """An error as providers write it; *message* is their own."""
+    return status, json.dumps({"error": {"message": message, "type": code or "error", "code": code}}).encode()
+
+
+@contextmanager
+def provider(answer: Answer | Callable[[dict[str, Any]], Answer]) -> Iterator[Provider]:
+    """A provider at work; *answer* is given to every question, or made from its body."""
+    made = Provider("", answer if callable(answer) else lambda _: answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            made.heard.append(asked)
+            status, body = made.answer(json.loads(asked))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    made.url = f"http://127.0.0.1:{server.server_port}/v1"
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
