@@ -6,10 +6,12 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
 from temporalio.worker import Replayer
 
 from approvals.decision import Verdict
+from audit.proposals import signed_proposals
 from tests.e2e.autonomous import CASE, ORDER, Handle, pursued, refund
 from tests.e2e.model_server import Asked, ScriptedModel, Turn, call
 from tests.e2e.short_runs import Count, Counted, Counting, Short, short_runs
-from tests.world import World
+from tests.world import World, until
+from workflows.autonomous import AutonomousVerdict
 from workflows.pursuit import Bound, End
 
 LONG = 8
@@ -58,6 +60,35 @@ async def test_deeds_of_earlier_runs_are_in_the_verdict(world: World, model: Scr
         runs = await _runs(world, handle)
     assert [deed.kind for deed in verdict.deeds] == ["denied"]
     assert (verdict.spent.commits, len(runs) > 1) == (1, True)
+
+
+async def test_commit_after_going_on_is_done_once(world: World, model: ScriptedModel) -> None:
+    """Its step counts on, its proposal names every run before, and the verdict has the deeds of all of them."""
+    reads = Turn(calls=(call(ORDER, order_id="ORD-2001"),))
+    script: list[Turn | str] = [Turn(calls=(refund(100),)), *[reads] * LONG, Turn(calls=(refund(100),)), "Twice."]
+    async with short_runs(world) as queue:
+        handle, _ = await pursued(world, model, script, queue=queue)
+        await world.decide(handle, "sam")
+        latest = await _later(world, handle)
+        found = await world.proposed(latest)
+        await world.decide(latest, "sam", found=found)
+        verdict = await handle.result()
+    assert (found.proposal.action.step, len(found.proposal.earlier) > 0) == ("2", True)
+    assert ([deed.kind for deed in verdict.deeds], verdict.executed) == (["committed", "committed"], 2)
+    assert len(world.paid(found.proposal)) == 1
+
+
+async def _later(world: World, handle: Handle) -> Handle:
+    """The run of a mission in which it proposes for the second time."""
+
+    async def look() -> Handle | None:
+        run_id = (await world.client.get_workflow_handle(handle.id).describe()).run_id
+        latest = world.client.get_workflow_handle(handle.id, run_id=run_id, result_type=AutonomousVerdict)
+        if run_id == handle.result_run_id:
+            return None
+        return latest if signed_proposals(await world.record(latest), world.law) else None
+
+    return await until(look)
 
 
 async def test_every_run_replays(world: World, model: ScriptedModel) -> None:
