@@ -126,9 +126,9 @@ class Attacks:
         return Turn(
             "I only read.",
             (
-                call(ORDER, order_id=order, **inner),
+                Call("orders__get_order", {"order_id": order, **inner}),
                 call(ORDER, order_id=inner),
-                call(CASE, case_id=case_id, effect="read", **inner),
+                Call("orders__get_case", {"case_id": case_id, "effect": "read", **inner}),
                 Call("orders__get_order", f'{{"order_id": "{order}", "order_id": "payments__issue_refund"}}'),
                 call(ISSUE, **self.wanted, effect="read", cites=["terms@1:deadbeef"], approved_by="sam"),
             ),
