@@ -8,10 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import JsonValue
 
+from activities.conversation import chat, sensitive
+from activities.departing import depart
 from activities.dialogue import Message, ToolCall, TranscriptRef, chained
+from activities.prompted import Prompted
 from activities.question import Usage
 from activities.read import ReadResult
 from policies.canonical import Digest, canonical
+from policies.classes import classed
+from policies.routes import ModelChoice
 from workflows.outcome import Outcome, OutcomeKind
 from workflows.pursuit import MAX_COMMITS, MAX_REFUSED, MAX_STEPS, Bound, Budget, Spent, Underway
 from workflows.telling import MAX_RESULT, MAX_RESULTS, fitting, told, told_outcome, told_read
@@ -131,3 +136,23 @@ def test_usage_that_nobody_can_have_gives_nothing_back() -> None:
     state = Underway(began=NOW, spent=Spent(tokens=5), said=(Message(speaker="user", text="x"),))
     after = state.answered(Usage(input_tokens=-100, output_tokens=3, cost_micros=-9), ref)
     assert (after.spent, after.said) == (Spent(steps=1, tokens=8), ())
+
+
+NAMES = ("Jürgen Müller", "Hauptstr. 1\nBerlin", 'Ann "Bo" Lee')
+OF_NAME = {"customer.name": "pii"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("answers", [1, 4])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_what_is_cut_is_masked_however_often_it_was_escaped(name: str, answers: int, *, as_text: bool) -> None:
+    """JSON that a tool answers as text, cut for its message, and once more for all messages: each escapes what it holds."""
+    result: JsonValue = {"customer": {"name": name}, "note": "e\u0301" + "x" * 60_000}
+    given = json.dumps(result) if as_text else result
+    read = ReadResult(operation="x", result=given, sensitive=classed(given, OF_NAME))
+    messages = fitting([told_read(CALL, read)] * answers)
+    prompted = Prompted(purpose="x", messages=chat("p", messages), sensitive=sensitive(messages, {}), mission="m")
+    departing = depart(prompted, ModelChoice(model="m", perimeter="outside"))
+    sent = [str(message["content"]) for message in departing.messages]
+    assert departing.departure.masked == {"pii": 1}
+    assert not any(word in text for text in sent for word in ("rgen", "ller", "Berlin", "Lee"))
