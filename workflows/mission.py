@@ -123,14 +123,12 @@ class Mission:
             NoAnswer: No model of the route gave an answer of that shape.
         """
         self._remember(*inputs.values())
-        if self._remembered.overfull:
-            raise NoAnswer(purpose, "this mission read more that is of a data class than a question can carry")
         given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
         request = ReasonRequest(
             purpose=purpose,
             inputs=given,
             result_schema=shape(result, TypeAdapter(result).json_schema(), self._passages),
-            sensitive=self._remembered.occurring(given),
+            sensitive=self.sensitive_in(given, purpose),
         )
         answer = await answered(request, purpose)
         try:
@@ -216,8 +214,15 @@ class Mission:
             case: The mission's input. With it, the mission goes on in another run where this one grows long, and this pursuit
                 must be its first again there; without it, never.
         """
+        self._remember(case)
         aim = Aim(goal, tuple(told), tuple(operations), budget, purpose)
         return await Pursuing(self, aim, case).ended()
+
+    def sensitive_in(self, value: JsonValue, purpose: str) -> dict[str, tuple[str, ...]]:
+        """What occurs in *value* of all that was read and is of a data class. Raises NoAnswer: it is too much to go along."""
+        if self._remembered.overfull:
+            raise NoAnswer(purpose, "this mission read more that is of a data class than a question can carry")
+        return self._remembered.occurring(value)
 
     @property
     def withdrawn(self) -> bool:

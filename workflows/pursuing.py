@@ -15,8 +15,11 @@ from typing import NoReturn, Protocol
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import JsonValue
+
     from activities.dialogue import Dialogue, Message, Speaker
     from activities.question import Reasoned, ReasonRequest
+    from policies.classes import united
     from workflows.calls import Calls, Stopped, Verbs
     from workflows.carried import Continued
     from workflows.errors import MissionError
@@ -39,6 +42,9 @@ class Aim:
 
 class Runs(Verbs, Protocol):
     """What of a mission a pursuit needs beside its verbs."""
+
+    def sensitive_in(self, value: JsonValue, purpose: str) -> dict[str, tuple[str, ...]]:
+        """What occurs in it of what was read and is of a data class."""
 
     @property
     def withdrawn(self) -> bool:
@@ -128,17 +134,31 @@ class Pursuing:
             result_schema={},
             dialogue=Dialogue(
                 transcript=self._state.transcript,
-                said=self._state.said,
+                said=self._said(),
                 operations=self._aim.operations,
                 first_run=workflow.info().first_execution_run_id,
             ),
         )
 
+    def _said(self) -> tuple[Message, ...]:
+        """
+        What the model is told next. What occurs in it of all that was read goes along with the first message, and stays in the
+        transcript: a receipt may hold what was read before.
+        """
+        if not self._state.said:
+            return ()
+        first, *rest = self._state.said
+        texts: list[JsonValue] = [message.text for message in self._state.said]
+        found = united(first.sensitive, self._mission.sensitive_in(texts, self._aim.purpose))
+        return (first.model_copy(update={"sensitive": found}), *rest)
+
     def _time_left(self) -> timedelta | None:
         most = self._aim.budget.wall_seconds
         if most is None:
             return None
-        return max(timedelta(0), self._state.began + timedelta(seconds=most) - workflow.now())
+        left = most - (workflow.now() - self._state.began).total_seconds()
+        # A beginning that is still to come is somebody's invention, and gives no more time.
+        return timedelta(seconds=min(max(0, left), most))
 
     def _end(self, bound: Bound | None) -> Pursuit:
         """Withdrawn, or for *bound*."""
