@@ -86,11 +86,13 @@ class Pursuing:
             bound = self._state.reached(self._aim.budget, workflow.now())
             if self._mission.withdrawn or bound is not None:
                 return self._end(bound)
-            if self._case is not None and self._mission.grown and not self._fresh:
-                self._mission.go_on(self._case, self._state)
-            self._fresh = False
             try:
-                said = await answered(self._request(), f"{self._aim.purpose}, step {self._state.spent.steps + 1}")
+                # First: what is too much to ask with is too much to carry on.
+                request = self._request()
+                if self._case is not None and self._mission.grown and not self._fresh:
+                    self._mission.go_on(self._case, self._state)
+                self._fresh = False
+                said = await answered(request, f"{self._aim.purpose}, step {self._state.spent.steps + 1}")
             except MissionError as error:
                 return self._ended(End.NO_ANSWER, reasons=(error.message,))
             if said.transcript is None:

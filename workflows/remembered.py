@@ -38,9 +38,13 @@ class Remembered:
         return sum(len(value) for values in self._sensitive.values() for value in values) > MAX_CHARACTERS
 
     def add(self, sensitive: Sensitives) -> None:
-        """Remembers *sensitive* too."""
-        if any(sensitive.values()):
-            self._sensitive = united(self._sensitive, sensitive)
+        """Remembers *sensitive* too; of what makes it overfull, no more than that it does."""
+        if self.overfull or not any(sensitive.values()):
+            return
+        self._sensitive = united(self._sensitive, sensitive)
+        if self.overfull:
+            # Nobody is asked any more, so what it is does not matter; it is still carried on, and has to fit there.
+            self._sensitive = {next(iter(self._sensitive)): ("?" * (MAX_CHARACTERS + 1),)}
 
     def occurring(self, value: JsonValue) -> dict[str, tuple[str, ...]]:
         """
