@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.carried import Carried
     from workflows.errors import NoAnswer
     from workflows.findings import remembered
+    from workflows.outcome import Outcome
     from workflows.remembered import Remembered
 
 
@@ -45,6 +46,10 @@ class Learned:
         self._remembered.add(answer.sensitive)
         if not answer.failed:
             self._passages = remembered(self._passages, answer.passages, operation)
+
+    def from_outcome(self, outcome: Outcome) -> None:
+        """Learns from what a commit brought."""
+        self._remembered.add(outcome.sensitive)
 
     def from_models(self, *values: object) -> None:
         """Learns what the fields of models among *values* mark as being of a data class."""

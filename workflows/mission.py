@@ -102,12 +102,10 @@ class Mission(Continuing):
         """
         self._learned.from_models(*inputs.values())
         given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
-        request = ReasonRequest(
-            purpose=purpose,
-            inputs=given,
-            result_schema=shape(result, TypeAdapter(result).json_schema(), self._learned.passages),
-            sensitive=self.sensitive_in(given, purpose),
-        )
+        wanted = shape(result, TypeAdapter(result).json_schema(), self._learned.passages)
+        # The shape leaves too: it holds the ids of all passages that may be cited.
+        sensitive = self.sensitive_in([given, wanted], purpose)
+        request = ReasonRequest(purpose=purpose, inputs=given, result_schema=wanted, sensitive=sensitive)
         answer = await answered(request, purpose)
         try:
             found = shaped(answer.result, result, purpose)
@@ -166,9 +164,12 @@ class Mission(Continuing):
             cites=tuple(dict.fromkeys(cites)),
         )
         try:
-            return await Commitment(self._board, self._news, within).outcomes(request)
+            outcomes = await Commitment(self._board, self._news, within).outcomes(request)
         finally:
             self._waiting -= 1
+        for outcome in outcomes:
+            self._learned.from_outcome(outcome)
+        return outcomes
 
     async def pursue(
         self,

@@ -52,7 +52,7 @@ def told_outcome(call: ToolCall, outcome: Outcome) -> Message:
         content["amended"] = outcome.amended
     if outcome.result is not None:
         content["result"] = outcome.result
-    return _tool(call, content)
+    return _tool(call, content).model_copy(update={"sensitive": outcome.sensitive})
 
 
 def fitting(messages: Sequence[Message]) -> tuple[Message, ...]:

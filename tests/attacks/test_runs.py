@@ -306,6 +306,16 @@ async def test_more_runs_than_a_card_can_answer_for_are_refused(bench: Bench) ->
     assert "more than 50 runs of this mission came before this one" in await bench.refused()
 
 
+@pytest.mark.promise("F4")
+async def test_more_bytes_than_a_card_can_answer_for_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run may bring 160 megabytes from a payload store, and fifty of them are held at once."""
+    monkeypatch.setattr(earlier, "MAX_BYTES", 2 * sum(event.ByteSize() for event in bench.mission.record().opened))
+    bench.went_on("run-2")
+    assert (await bench.propose()).proposal.earlier
+    bench.went_on("run-3")
+    assert "bytes, which is more than a card can answer for" in await bench.refused()
+
+
 @pytest.mark.promise("D12")
 async def test_cancel_request_of_an_earlier_run_stands(bench: Bench) -> None:
     """A hostile mission worker does not shake it off by going on."""
