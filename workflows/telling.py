@@ -34,7 +34,9 @@ def told_read(call: ToolCall, answer: ReadResult) -> Message:
     """What was read; not, where more of it is of a data class than can go along to be masked."""
     size = sum(len(json.dumps(value)) for values in answer.sensitive.values() for value in values)
     if size > MAX_SENSITIVE:
-        return told(call, "too_much", f"{size} bytes of it are of a data class, and {MAX_SENSITIVE} can be masked; ask for less")
+        return told(
+            call, "too_much", f"{size} bytes of it are of a data class, and {MAX_SENSITIVE} can be masked; ask for less"
+        )
     content: dict[str, JsonValue] = {"kind": "failed" if answer.failed else "read", "result": answer.result}
     return _tool(call, content).model_copy(update={"sensitive": answer.sensitive})
 
