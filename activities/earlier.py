@@ -28,6 +28,8 @@ from audit.record import MissionRecord
 
 MAX_RUNS = 50
 """So many earlier runs of the mission itself are read for one card, and so many of all others."""
+MAX_READ = 512 * 1024 * 1024
+"""Bytes of all these runs, as stored and as opened: what lies in a payload store makes a small history large."""
 MAX_MISSIONS = 10
 """So many missions that it succeeds."""
 
@@ -39,7 +41,7 @@ class Untold(Exception):
 async def runs_before(record: MissionRecord, ports: Ports) -> list[MissionRecord]:
     """Every run before *record*, the nearest first. Raises Untold, Unreachable."""
     known = {(record.mission_id, record.run_id)}
-    todo, found = list(_before(record)), list[MissionRecord]()
+    todo, found, room = list(_before(record)), list[MissionRecord](), MAX_READ
     while todo:
         mission_id, run_id = todo.pop(0)
         if (mission_id, run_id) in known:
@@ -48,6 +50,9 @@ async def runs_before(record: MissionRecord, ports: Ports) -> list[MissionRecord
         _few(mission_id, found, record)
         run = await _read(mission_id, run_id, ports)
         found.append(run)
+        room -= run.size
+        if room < 0:
+            raise Untold(f"the runs that came before hold more than {MAX_READ} bytes, which is more than a card can answer for")
         todo += _before(run)
     return found
 

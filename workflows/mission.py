@@ -51,6 +51,8 @@ class Mission:
     MOST_BYTES = 1_500_000
     MOST_EVENTS = 4_000
     """Of a run's history; beyond either, the mission is `grown`. Far below what a server ends a run at."""
+    MOST_TOLD = 32 * 1024 * 1024
+    """Bytes that it asked and was answered, wherever they lie: gates open 128 MiB of a run, and no more."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -67,6 +69,8 @@ class Mission:
         self._passages: dict[str, Passage] = {}
         """By id, what knowledge was read: all that a finding may cite."""
         self._remembered = Remembered()
+        self._told = 0
+        """Bytes that were asked and answered in this run."""
 
     def take_up(self, case: object) -> None:
         """Takes up what an earlier run handed on in *case*, before `run` begins."""
@@ -107,6 +111,7 @@ class Mission:
         """
         request = ReadRequest(operation=operation, arguments=arguments)
         answer = await asked(ReadActivities.read, request, ReadResult, READS, summary=operation, retry=retry)
+        self.weigh(answer)
         self._remembered.add(answer.sensitive)
         if not answer.failed:
             self._passages = remembered(self._passages, answer.passages, operation)
@@ -242,8 +247,13 @@ class Mission:
             info.is_continue_as_new_suggested()
             or info.get_current_history_size() > self.MOST_BYTES
             or info.get_current_history_length() > self.MOST_EVENTS
+            or self._told > self.MOST_TOLD
         )
         return long and not self._waiting
+
+    def weigh(self, *told: BaseModel) -> None:
+        """Counts what was asked or answered, which may lie in a payload store, as part of how long the mission has grown."""
+        self._told += sum(len(each.model_dump_json()) for each in told)
 
     def go_on(self, case: Continued, pursuit: Underway | None = None) -> NoReturn:
         """
