@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel
+
     from workflows.carried import Carried, Continued
     from workflows.errors import StillOpen
     from workflows.learned import Learned
@@ -21,6 +23,8 @@ class Continuing:
     MOST_BYTES = 1_500_000
     MOST_EVENTS = 4_000
     """Of a run's history; beyond either, the mission is `grown`. Far below what a server ends a run at."""
+    MOST_TOLD = 32 * 1024 * 1024
+    """Bytes that it asked and was answered, wherever they lie: gates open 128 MiB of a run, and no more."""
 
     def __init__(self) -> None:
         self._step = 0
@@ -28,6 +32,8 @@ class Continuing:
         """How many commits are under way."""
         self._underway: Underway | None = None
         self._learned = Learned()
+        self._told = 0
+        """Bytes that were asked and answered in this run."""
 
     def take_up(self, case: object) -> None:
         """Takes up what an earlier run handed on in *case*, before `run` begins."""
@@ -48,8 +54,13 @@ class Continuing:
             info.is_continue_as_new_suggested()
             or info.get_current_history_size() > self.MOST_BYTES
             or info.get_current_history_length() > self.MOST_EVENTS
+            or self._told > self.MOST_TOLD
         )
         return long and not self._waiting
+
+    def weigh(self, *told: BaseModel) -> None:
+        """Counts what was asked or answered, which may lie in a payload store, as part of how long the mission has grown."""
+        self._told += sum(len(each.model_dump_json()) for each in told)
 
     def go_on(self, case: Continued, pursuit: Underway | None = None) -> NoReturn:
         """

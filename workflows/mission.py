@@ -87,6 +87,7 @@ class Mission(Continuing):
         """
         request = ReadRequest(operation=operation, arguments=arguments)
         answer = await asked(ReadActivities.read, request, ReadResult, READS, summary=operation, retry=retry)
+        self.weigh(answer)
         self._learned.from_read(answer, operation)
         return answer
 

@@ -15,7 +15,7 @@ from typing import NoReturn, Protocol
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import JsonValue
+    from pydantic import BaseModel, JsonValue
 
     from activities.dialogue import Dialogue, Message, Speaker
     from activities.question import Reasoned, ReasonRequest
@@ -57,6 +57,9 @@ class Runs(Verbs, Protocol):
     def grown(self) -> bool:
         """Whether this run is long enough."""
 
+    def weigh(self, *told: BaseModel) -> None:
+        """Counts what was asked and answered."""
+
     def go_on(self, case: Continued, pursuit: Underway | None = None) -> NoReturn:
         """Goes on in another run."""
 
@@ -97,6 +100,7 @@ class Pursuing:
                 return self._ended(End.NO_ANSWER, reasons=(error.message,))
             if said.transcript is None:
                 return self._ended(End.NO_ANSWER, reasons=("the answer names no transcript of the dialogue",))
+            self._mission.weigh(request, said)
             self._state = self._state.answered(said.usage, said.transcript)
             if not said.calls:
                 return self._ended(End.ANSWERED, answer=said.text)

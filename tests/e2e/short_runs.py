@@ -33,6 +33,18 @@ class Short(AutonomousMission):
         return await super().run(case)
 
 
+@workflow.defn(name="autonomous")
+class Filled(AutonomousMission):
+    """An autonomous mission that soon was told as much as a run may hold."""
+
+    MOST_TOLD = 5000
+
+    @workflow.run
+    async def run(self, case: AutonomousCase) -> AutonomousVerdict:
+        """As its parent."""
+        return await super().run(case)
+
+
 class Count(Continued):
     """The input of a mission that somebody wrote."""
 

@@ -16,7 +16,7 @@ from audit.payloads import open_events
 from audit.proposals import signed_proposals
 from tests.e2e.autonomous import CASE, ORDER, Handle, pursued, refund
 from tests.e2e.model_server import Asked, ScriptedModel, Turn, call
-from tests.e2e.short_runs import Count, Counted, Counting, Prepared, Short, short_runs
+from tests.e2e.short_runs import Count, Counted, Counting, Filled, Prepared, Short, short_runs
 from tests.fakes.rings import CODEC
 from tests.world import World, until
 from workflows.autonomous import AutonomousVerdict
@@ -47,6 +47,15 @@ async def test_dialogue_goes_on_over_runs(world: World, model: ScriptedModel) ->
     assert [message["role"] for message in last] == ["system", "user", "user", *["assistant", "tool"] * LONG]
     assert len(runs) > 2
     assert max(len(run.events) for run in runs) < 60
+
+
+async def test_run_that_was_told_much_goes_on_in_another(world: World, model: ScriptedModel) -> None:
+    """Gates open so much of one run: what lies in a payload store makes no history long, and yet is a part of it."""
+    async with short_runs(world, Filled) as queue:
+        handle, _ = await pursued(world, model, _reading, queue=queue)
+        verdict = await handle.result()
+        runs = await _runs(world, handle)
+    assert (verdict.verdict, len(runs) > 2) == (End.ANSWERED, True)
 
 
 async def test_budget_counts_over_runs(world: World, model: ScriptedModel) -> None:
