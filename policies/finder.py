@@ -22,7 +22,8 @@ STRING = re.compile(_STRING, re.DOTALL)
 """A string of JSON; `key` where it names one, `open` where it was cut off."""
 TOKEN = re.compile(rf"{_STRING}|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false", re.DOTALL)
 """Also the other values that are no list and no object."""
-
+_PARTED = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z")
+"""An escape that was cut in two, at the end of what was cut off."""
 
 MOST = 20_000_000
 """Comparisons of one finder: seconds. Only values that were made for it need more."""
@@ -137,7 +138,7 @@ def _within(text: str, nesting: int = 0) -> Iterator[str]:
     if nesting >= MAX_NESTING or not nested(text):
         return
     for match in TOKEN.finditer(text):
-        inner = read(match["string"] or match[0])
+        inner = begun(match["open"]) if match["open"] else read(match["string"] or match[0])
         if isinstance(inner, str):
             yield from _within(inner, nesting + 1)
         else:
@@ -156,6 +157,12 @@ def read(text: str) -> JsonValue:
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def begun(text: str) -> str | None:
+    """What *text*, a string of JSON that was cut off, says as far as it goes; None where it is none."""
+    value = read(_PARTED.sub(r"\1", text) + '"')
+    return value if isinstance(value, str) else None
 
 
 def written(text: str) -> str:

@@ -25,7 +25,7 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from policies.classes import Sensitives, is_class, text_of
-from policies.finder import MAX_NESTING, STRING, TOKEN, WITHIN, Finder, nested, pieces, read, written
+from policies.finder import MAX_NESTING, STRING, TOKEN, WITHIN, Finder, begun, nested, pieces, read, written
 
 TAG = 8
 _HEX = re.compile(rf"(?=([0-9a-f]{{{TAG}}}))")
@@ -96,12 +96,20 @@ class Masks:
             known = value is not None and self.finder.classes(value)
             return f"{quote}{self._name(match[0], value, literal=True)}{quote}" if known and value is not None else match[0]
         if match["open"] is not None:
-            return self._plain(match[0], cut=True)
+            return self._begun(match[0], nesting)
         inner, after = read(match["string"]), match["key"] or ""
         if not isinstance(inner, str):
             return self._plain(match["string"]) + after
         masked = self._plain(inner, key=True) if after else self.text(inner, nesting + 1)
         return match[0] if masked == inner else written(masked) + after
+
+    def _begun(self, text: str, nesting: int) -> str:
+        """*text*, a string of JSON that was cut off: by what it says, or what is escaped twice in it would not be found."""
+        inner = begun(text)
+        if inner is None:
+            return self._plain(text, cut=True)
+        masked = self.text(inner, nesting + 1) if nested(inner) else self._plain(inner, cut=True)
+        return text if masked == inner else written(masked)[:-1]
 
     def _untoken(self, match: re.Match[str], nesting: int) -> str:
         inner, after = read(match["string"] or ""), match["key"] or ""

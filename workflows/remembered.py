@@ -12,7 +12,6 @@ with workflow.unsafe.imports_passed_through():
 
 MAX_CHARACTERS = 1_000_000
 """Of all values together: they must fit into a question, and into what a mission carries to its next run."""
-OVERFULL = "this mission read more that is of a data class than a question can carry"
 MAX_SEARCHED = 200_000
 """Characters that are looked through: a workflow may not think for long."""
 MAX_COMPARED = 1_000_000
@@ -39,9 +38,13 @@ class Remembered:
         return sum(len(value) for values in self._sensitive.values() for value in values) > MAX_CHARACTERS
 
     def add(self, sensitive: Sensitives) -> None:
-        """Remembers *sensitive* too."""
-        if any(sensitive.values()):
-            self._sensitive = united(self._sensitive, sensitive)
+        """Remembers *sensitive* too; of what makes it overfull, no more than that it does."""
+        if self.overfull or not any(sensitive.values()):
+            return
+        self._sensitive = united(self._sensitive, sensitive)
+        if self.overfull:
+            # Nobody is asked any more, so what it is does not matter; it is still carried on, and has to fit there.
+            self._sensitive = {next(iter(self._sensitive)): ("?" * (MAX_CHARACTERS + 1),)}
 
     def occurring(self, value: JsonValue) -> dict[str, tuple[str, ...]]:
         """

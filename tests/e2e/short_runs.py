@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.autonomous import AutonomousCase, AutonomousMission, AutonomousVerdict
     from workflows.carried import Continued
     from workflows.mission import Mission
+    from workflows.refund import Case
 
 EVENTS = 30
 
@@ -25,6 +26,18 @@ class Short(AutonomousMission):
     """An autonomous mission of many runs."""
 
     MOST_EVENTS = EVENTS
+
+    @workflow.run
+    async def run(self, case: AutonomousCase) -> AutonomousVerdict:
+        """As its parent."""
+        return await super().run(case)
+
+
+@workflow.defn(name="autonomous")
+class Filled(AutonomousMission):
+    """An autonomous mission that soon was told as much as a run may hold."""
+
+    MOST_TOLD = 5000
 
     @workflow.run
     async def run(self, case: AutonomousCase) -> AutonomousVerdict:
@@ -59,11 +72,23 @@ class Counting(Mission):
         return Counted(step=self._step)
 
 
+@workflow.defn(name="autonomous")
+class Prepared(AutonomousMission):
+    """An autonomous mission that somebody's steps come before."""
+
+    @workflow.run
+    async def run(self, case: AutonomousCase) -> AutonomousVerdict:
+        """Reads the case, and tells the model of it in the goal."""
+        found = await self.read("orders.get_case", {"case_id": case.case_id or ""}, Case)
+        told = case.model_copy(update={"goal": f"{case.goal} {found.customer_id}"})
+        return await super().run(told)
+
+
 @asynccontextmanager
-async def short_runs(world: World) -> AsyncIterator[str]:
-    """A worker for them at work, with nothing cached; yields its queue."""
+async def short_runs(world: World, autonomous: type[Mission] = Short) -> AsyncIterator[str]:
+    """A worker for them, or for another autonomous mission, with nothing cached; yields its queue."""
     queue = f"short-{uuid4().hex[:8]}"
     async with Worker(
-        world.client, task_queue=queue, workflows=[Short, Counting], activities=[observe], max_cached_workflows=0
+        world.client, task_queue=queue, workflows=[autonomous, Counting], activities=[observe], max_cached_workflows=0
     ):
         yield queue
