@@ -188,9 +188,7 @@ class Case:
             at=at,
             sensitive=classed(result, operation[2].classes) if operation else {},
         )
-        # What has no such value reads as it always did.
-        without = {"sensitive"} if not receipt.sensitive else None
-        return seal(Kind.RECEIPT, receipt.model_dump(mode="json", exclude=without), self.signer)
+        return seal(Kind.RECEIPT, receipt.model_dump(mode="json"), self.signer)
 
     def claim(self, nonce: str) -> Signed:
         """The signed claim that this case's admission takes the one use with; *nonce* tells attempts apart."""

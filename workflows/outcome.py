@@ -41,8 +41,8 @@ class Outcome(Recorded):
     """What the tool answered, with `committed` and `failed`; None where people found it so."""
     amended: dict[str, JsonValue] | None = None
     """What approvers changed of the arguments, by path; None where they changed nothing."""
-    sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """The values in it that the gate says are of a data class, by class."""
+    sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=lambda found: not found)
+    """The values in it that the gate says are of a data class, by class; left out where there are none, as it always was."""
 
 
 _KINDS = {
