@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 from temporalio import workflow
@@ -59,11 +60,15 @@ class Counting(Mission):
         return Counted(step=self._step)
 
 
+def short_worker(world: World, queue: str, **how: Any) -> Worker:
+    """A worker for them, with nothing cached; *how* goes to the worker."""
+    content: dict[str, Any] = {"workflows": [Short, Counting], "activities": [observe], "max_cached_workflows": 0}
+    return Worker(world.client, task_queue=queue, **content, **how)
+
+
 @asynccontextmanager
 async def short_runs(world: World) -> AsyncIterator[str]:
-    """A worker for them at work, with nothing cached; yields its queue."""
+    """A worker for them at work; yields its queue."""
     queue = f"short-{uuid4().hex[:8]}"
-    async with Worker(
-        world.client, task_queue=queue, workflows=[Short, Counting], activities=[observe], max_cached_workflows=0
-    ):
+    async with short_worker(world, queue):
         yield queue

@@ -256,7 +256,7 @@ async def test_card_that_a_model_writes_stands_in_the_box_alone(hijacked: Hijack
     outside, box = beside_the_box(proposal)
     assert proposal.because.splitlines()[0] == "It is due." and proposal.cites == ()
     assert COPIED not in outside and "deadbeef" not in outside and COPIED in box
-    assert [line.split() for line in outside.splitlines() if line.startswith("  amount_minor")][0] == ["amount_minor", "4200"]
+    assert next(line.split() for line in outside.splitlines() if line.startswith("  amount_minor")) == ["amount_minor", "4200"]
     first, *inner, last = box.splitlines()
     assert (first[:4], last) == ("+-- ", "+" + "-" * 98 + "+")
     assert all(line.startswith("| ") and line.isprintable() for line in inner)
