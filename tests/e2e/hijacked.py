@@ -190,13 +190,15 @@ class People:
                 await people
 
     async def _attend(self, handle: WorkflowHandle[Any, Any]) -> None:
-        world, law = self.world, self.world.law
+        world, law, looked = self.world, self.world.law, ("", 0)
         while True:
-            run_id = (await world.client.get_workflow_handle(handle.id).describe()).run_id
-            run = world.client.get_workflow_handle(handle.id, run_id=run_id)
-            known = {each.digest for each in self.found}
-            for digest, found in signed_proposals(await world.record(run), law).items():
-                if digest not in known:
+            now = await world.client.get_workflow_handle(handle.id).describe()
+            run = world.client.get_workflow_handle(handle.id, run_id=now.run_id)
+            if looked != (now.run_id, now.history_length):
+                looked = (now.run_id, now.history_length)
+                known = {each.digest for each in self.found}
+                proposals = signed_proposals(await world.record(run), law)
+                for found in [each for digest, each in proposals.items() if digest not in known]:
                     self.found.append(found)
                     await world.decide(run, "sam", self._verdict(found), found=found)
             await asyncio.sleep(self.look_seconds)
