@@ -112,10 +112,12 @@ async def _uses(world: World, handle: Handle) -> int:
     return sum(use is not None for use in found)
 
 
-def open_case(world: World, number: int) -> Matter:
+PLAIN = "The kettle stopped working. I would like a refund of 42.00 EUR."
+
+
+def open_case(world: World, number: int, text: str = PLAIN) -> Matter:
     """A customer's case about an order of its own, put into the order system."""
     case_id, order_id, customer = f"CASE-{number}", f"ORD-{number}", f"CUST-{number}"
-    text = "The kettle stopped working. I would like a refund of 42.00 EUR."
     order = (order_id, customer, "kettle", 4200, "EUR", "2026-11-08", 12, 0)
     with database.connection(world.enterprise.data / "orders.db") as opened, database.transaction(opened):
         opened.execute("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)", order)

@@ -168,7 +168,9 @@ def test_what_is_of_a_data_class_goes_along_once_and_bounded() -> None:
     assert all(not message.sensitive for message in found[1:])
     assert len(chained(None, found)) == 64
     more = told_read(CALL, read.model_copy(update={"sensitive": {"pii": (*values, "y" * MAX_SENSITIVE)}}))
-    assert json.loads(more.text)["kind"] == "too_much"
+    done = Outcome(kind=OutcomeKind.COMMITTED, result="y" * MAX_SENSITIVE, sensitive={"pii": ("y" * MAX_SENSITIVE,)})
+    assert [json.loads(each.text)["kind"] for each in (more, told_outcome(CALL, done))] == ["too_much", "committed"]
+    assert "yyyy" not in told_outcome(CALL, done).text
     assert more.sensitive == {}
 
 
