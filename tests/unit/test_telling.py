@@ -17,8 +17,9 @@ from activities.read import ReadResult
 from policies.canonical import Digest, canonical
 from policies.classes import classed
 from policies.routes import ModelChoice
+from workers.cli.pursuit_lines import pursuit_lines
 from workflows.outcome import Outcome, OutcomeKind
-from workflows.pursuit import MAX_COMMITS, MAX_REFUSED, MAX_STEPS, Bound, Budget, Spent, Underway
+from workflows.pursuit import MAX_COMMITS, MAX_COUNT, MAX_REFUSED, MAX_STEPS, Bound, Budget, Spent, Underway
 from workflows.remembered import MAX_CHARACTERS, Remembered
 from workflows.telling import MAX_RESULT, MAX_RESULTS, MAX_SENSITIVE, fitting, told, told_outcome, told_read
 
@@ -182,3 +183,14 @@ def test_too_much_to_remember_is_remembered_as_too_much_and_carried_on() -> None
     kept = remembered.sensitive
     assert sum(len(value) for values in kept.values() for value in values) <= MAX_CHARACTERS + 1
     assert Remembered(kept).overfull
+
+
+def test_made_up_usage_stays_a_number_that_can_be_carried_on_and_printed() -> None:
+    """Whoever completes an activity says what it cost, and more digits than a parser takes would end the next run."""
+    state, told = Underway(began=NOW), TranscriptRef(address=DIGEST, digest=DIGEST, length=1)
+    for _ in range(3):
+        state = state.answered(Usage(input_tokens=10**4000, output_tokens=-(10**9), cost_micros=10**4000), told)
+    assert (state.spent.tokens, state.spent.cost_micros) == (MAX_COUNT, MAX_COUNT)
+    assert Underway.model_validate_json(state.model_dump_json()) == state
+    lines = pursuit_lines({"verdict": "answered", "deeds": [], "spent": {"cost_micros": 10**4000 + 1_230_000}})
+    assert lines[1].endswith("1.2300 for the model, 0 s; put 0 before people")
