@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -194,3 +195,21 @@ def test_made_up_usage_stays_a_number_that_can_be_carried_on_and_printed() -> No
     assert Underway.model_validate_json(state.model_dump_json()) == state
     lines = pursuit_lines({"verdict": "answered", "deeds": [], "spent": {"cost_micros": 10**4000 + 1_230_000}})
     assert lines[1].endswith("1.2300 for the model, 0 s; put 0 before people")
+
+
+def test_two_hundred_thousand_values_are_remembered_and_looked_for_in_the_time_a_workflow_has() -> None:
+    """Two seconds without an answer fail its task, again and again; thirty reads may be answered at once."""
+    remembered, before = Remembered(), time.process_time()
+    for number in range(99):
+        remembered.add({"pii": tuple(f"{number * 2000 + each:05x}" for each in range(2000))})
+    for _ in range(5):
+        assert remembered.occurring(["x" * 9000, "0000a"]) == {"pii": ("0000a",)}
+    assert time.process_time() - before < 2
+    assert not remembered.overfull
+
+
+def test_what_begins_with_what_json_escapes_is_found_however_it_is_written() -> None:
+    """Of many values only those are looked for that may be there."""
+    remembered = Remembered({"pii": ("Jürgen", "\n\nBerlin", "no")})
+    found = remembered.occurring(["a J\\u00fcrgen", "b \\n\\nBerlin", "no"])
+    assert sorted(found["pii"]) == ["\n\nBerlin", "Jürgen", "no"]
