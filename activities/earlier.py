@@ -28,8 +28,8 @@ from audit.record import MissionRecord
 
 MAX_RUNS = 50
 """So many earlier runs of the mission itself are read for one card, and so many of all others."""
-MAX_BYTES = 256 * 1024 * 1024
-"""So many bytes of events of all of them, as opened: they are held at once, and other missions' gates run beside it."""
+MAX_READ = 512 * 1024 * 1024
+"""Bytes of all these runs, as stored and as opened: what lies in a payload store makes a small history large."""
 MAX_MISSIONS = 10
 """So many missions that it succeeds."""
 TOO_MUCH = "more than a card can answer for"
@@ -42,7 +42,7 @@ class Untold(Exception):
 async def runs_before(record: MissionRecord, ports: Ports) -> list[MissionRecord]:
     """Every run before *record*, the nearest first. Raises Untold, Unreachable."""
     known = {(record.mission_id, record.run_id)}
-    todo, found, size = list(_before(record)), list[MissionRecord](), 0
+    todo, found, room = list(_before(record)), list[MissionRecord](), MAX_READ
     while todo:
         mission_id, run_id = todo.pop(0)
         if (mission_id, run_id) in known:
@@ -51,9 +51,9 @@ async def runs_before(record: MissionRecord, ports: Ports) -> list[MissionRecord
         _few(mission_id, found, record)
         run = await _read(mission_id, run_id, ports)
         found.append(run)
-        size += sum(event.ByteSize() for event in run.opened)
-        if size > MAX_BYTES:
-            raise Untold(f"the runs that came before this one have more than {MAX_BYTES} bytes, which is {TOO_MUCH}")
+        room -= run.size
+        if room < 0:
+            raise Untold(f"the runs that came before hold more than {MAX_READ} bytes, which is {TOO_MUCH}")
         todo += _before(run)
     return found
 

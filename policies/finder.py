@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from policies.classes import Sensitives, text_of
+from policies.classes import Sensitives, meant, text_of
+from policies.classes import written as as_value
 from policies.errors import PolicyError
 
 WITHIN = 4
@@ -48,7 +49,8 @@ class Finder:
         """By their beginning, how long values are; longest first."""
         for data_class in sorted(sensitive):
             for value in filter(None, sensitive[data_class]):
-                self._exact.setdefault(value, {})[data_class] = None
+                for spelled in meant(value):
+                    self._exact.setdefault(spelled, {})[data_class] = None
         for value in self._exact:
             for spelled in sorted(_spellings(value)) if len(value) >= WITHIN else ():
                 self._spelled.setdefault(spelled, value)
@@ -109,7 +111,7 @@ class Finder:
             whole = [piece] if piece in self._exact else []
             for each in (*whole, *(one for _, _, one in self.within(piece))):
                 for data_class in self._exact[each]:
-                    found.setdefault(data_class, {})[each] = None
+                    found.setdefault(data_class, {})[as_value(each)] = None
         return {data_class: tuple(found[data_class]) for data_class in sorted(found)}
 
 

@@ -306,14 +306,15 @@ async def test_more_runs_than_a_card_can_answer_for_are_refused(bench: Bench) ->
     assert "more than 50 runs of this mission came before this one" in await bench.refused()
 
 
-@pytest.mark.promise("F4")
-async def test_more_bytes_than_a_card_can_answer_for_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each run may bring 160 megabytes from a payload store, and fifty of them are held at once."""
-    monkeypatch.setattr(earlier, "MAX_BYTES", 2 * sum(event.ByteSize() for event in bench.mission.record().opened))
-    bench.went_on("run-2")
-    assert (await bench.propose()).proposal.earlier
-    bench.went_on("run-3")
-    assert "bytes, which is more than a card can answer for" in await bench.refused()
+@pytest.mark.promise("D4")
+async def test_runs_of_more_bytes_than_a_gate_has_room_for_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small history may refer to a hundred megabytes, fifty times over; the gate reads none that comes after its bound."""
+    for number in range(4):
+        bench.mission.signal("decision", b'"' + b"x" * 1000 + b'"')
+        bench.went_on(f"run-{number + 2}")
+    await bench.propose()
+    monkeypatch.setattr(earlier, "MAX_READ", 4000)
+    assert "hold more than 4000 bytes, which is more than a card can answer for" in await bench.refused()
 
 
 @pytest.mark.promise("D12")

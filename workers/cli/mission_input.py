@@ -34,12 +34,12 @@ def checked(mission: str, given: str) -> JsonValue:
     model = MISSIONS[mission].input
     taken = [name for name in model.model_fields if name != CARRIED]
     if not isinstance(value, dict):
-        raise WrongUse(f"{where} is not a JSON object; a {mission} mission takes {', '.join(taken)}")
+        raise WrongUse(f"{where} is not a JSON object; a mission of type `{mission}` takes {', '.join(taken)}")
     unknown = sorted(value.keys() - set(taken))
     if unknown and unknown[0] == CARRIED:
         raise WrongUse(f"{where} has `{CARRIED}`, which a mission hands on to its own next run; nobody starts one with it")
     if unknown:
-        raise WrongUse(f"{where} has `{visible(unknown[0])}`, which a {mission} mission does not take")
+        raise WrongUse(f"{where} has `{visible(unknown[0])}`, which a mission of type `{mission}` does not take")
     for name, inner in ((name, value.get(name)) for name in taken):
         _known(f"{where} has `{name}.", inner, model.model_fields[name].annotation)
     try:
@@ -49,7 +49,7 @@ def checked(mission: str, given: str) -> JsonValue:
         at = ".".join(str(part) for part in first["loc"])
         said = visible(str(first["msg"])).lower()
         raise WrongUse(
-            f"{where} is no input of a {mission} mission: " + (f"`{visible(at)}`: {said}" if at else said)
+            f"{where} is no input of a mission of type `{mission}`: " + (f"`{visible(at)}`: {said}" if at else said)
         ) from error
     return value
 
