@@ -23,6 +23,7 @@ from audit.proposals import verified_settlement
 from audit.record import MissionRecord
 from policies.action import Action
 from policies.canonical import Digest, readable
+from policies.classes import classed
 from policies.errors import CanonicalError
 from policies.ruling import Finding
 
@@ -173,6 +174,7 @@ class Case:
     def receipt(self, result: JsonValue, *, failed: bool, at: datetime) -> Signed:
         """The signed receipt over what was sent for this case, and what came back."""
         action = self.action
+        operation = self.law.bundle.catalogue.find(action.operation)
         receipt = Receipt(
             proposal=self.digest,
             action=action.digest,
@@ -184,8 +186,11 @@ class Case:
             failed=failed,
             result=result,
             at=at,
+            sensitive=classed(result, operation[2].classes) if operation else {},
         )
-        return seal(Kind.RECEIPT, receipt.model_dump(mode="json"), self.signer)
+        # What has no such value reads as it always did.
+        without = {"sensitive"} if not receipt.sensitive else None
+        return seal(Kind.RECEIPT, receipt.model_dump(mode="json", exclude=without), self.signer)
 
     def claim(self, nonce: str) -> Signed:
         """The signed claim that this case's admission takes the one use with; *nonce* tells attempts apart."""

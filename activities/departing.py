@@ -20,6 +20,8 @@ from policies.routes import ModelChoice
 
 _KEPT = ("role", "type")
 """Keys of messages whose values are words of the API."""
+_DATA = ("enum", "const", "default", "examples")
+"""Keys of a schema whose values may come from data: the ids of passages that may be cited."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Departing:
     """Ready to be sent."""
 
     messages: tuple[ChatMessage, ...]
+    schema: Mapping[str, JsonValue] | None
     masks: Masks
     departure: Departure
 
@@ -44,10 +47,11 @@ def depart(prompted: Prompted, choice: ModelChoice) -> Departing:
         raise ProviderRefused(choice.model, f"the question has {length} characters, and its route allows {most}")
     sensitive = _sendable({name: list(values) for name, values in prompted.sensitive.items()})
     hidden = {} if choice.perimeter == "inside" or choice.ours else withheld(sensitive, choice.allows)
-    masks = Masks.over(hidden, messages, prompted.mission)
+    masks = Masks.over(hidden, [*messages, _sendable(prompted.schema)], prompted.mission)
     names = _names(prompted.tools)
     try:
         masked: list[dict[str, JsonValue]] = [_masked(message, masks, names) for message in messages]
+        schema = _shape(_sendable(prompted.schema), masks)
     except TooMuchError as error:
         raise ProviderRefused(choice.model, f"the question cannot be masked: {error}") from error
     departure = Departure(
@@ -56,7 +60,7 @@ def depart(prompted: Prompted, choice: ModelChoice) -> Departing:
         digest=departed(masked),
         masked=dict(sorted(masks.counts.items())),
     )
-    return Departing(tuple(masked), masks, departure)
+    return Departing(tuple(masked), schema, masks, departure)
 
 
 def departed(messages: Any) -> Digest:
@@ -78,6 +82,16 @@ def _masked(value: Any, masks: Masks, names: frozenset[str], key: str = "") -> A
         case str() if key in _KEPT or (key == "name" and value in names):
             return value
     return masks.masked(value)
+
+
+def _shape(schema: Any, masks: Masks) -> Any:
+    """*schema* with placeholders where it holds data; a model that may cite an id is shown it as it knows it."""
+    match schema:
+        case dict():
+            return {name: masks.masked(item) if name in _DATA else _shape(item, masks) for name, item in schema.items()}
+        case list():
+            return [_shape(item, masks) for item in schema]
+    return schema
 
 
 def _names(tools: tuple[ChatMessage, ...]) -> frozenset[str]:

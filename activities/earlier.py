@@ -28,8 +28,11 @@ from audit.record import MissionRecord
 
 MAX_RUNS = 50
 """So many earlier runs of the mission itself are read for one card, and so many of all others."""
+MAX_READ = 512 * 1024 * 1024
+"""Bytes of all these runs, as stored and as opened: what lies in a payload store makes a small history large."""
 MAX_MISSIONS = 10
 """So many missions that it succeeds."""
+TOO_MUCH = "more than a card can answer for"
 
 
 class Untold(Exception):
@@ -39,7 +42,7 @@ class Untold(Exception):
 async def runs_before(record: MissionRecord, ports: Ports) -> list[MissionRecord]:
     """Every run before *record*, the nearest first. Raises Untold, Unreachable."""
     known = {(record.mission_id, record.run_id)}
-    todo, found = list(_before(record)), list[MissionRecord]()
+    todo, found, room = list(_before(record)), list[MissionRecord](), MAX_READ
     while todo:
         mission_id, run_id = todo.pop(0)
         if (mission_id, run_id) in known:
@@ -48,20 +51,22 @@ async def runs_before(record: MissionRecord, ports: Ports) -> list[MissionRecord
         _few(mission_id, found, record)
         run = await _read(mission_id, run_id, ports)
         found.append(run)
+        room -= run.size
+        if room < 0:
+            raise Untold(f"the runs that came before hold more than {MAX_READ} bytes, which is {TOO_MUCH}")
         todo += _before(run)
     return found
 
 
 def _few(mission_id: str, found: Sequence[MissionRecord], record: MissionRecord) -> None:
     """Raises Untold where a run of *mission_id* is one more than a card can answer for."""
-    more = "more than a card can answer for"
     own = mission_id == record.mission_id
     if sum((run.mission_id == record.mission_id) is own for run in found) >= MAX_RUNS:
         whose = "this mission" if own else "other missions"
-        raise Untold(f"more than {MAX_RUNS} runs of {whose} came before this one, which is {more}")
+        raise Untold(f"more than {MAX_RUNS} runs of {whose} came before this one, which is {TOO_MUCH}")
     others = {run.mission_id for run in found} - {record.mission_id}
     if not own and len(others | {mission_id}) > MAX_MISSIONS:
-        raise Untold(f"more than {MAX_MISSIONS} missions came before this one, which is {more}")
+        raise Untold(f"more than {MAX_MISSIONS} missions came before this one, which is {TOO_MUCH}")
 
 
 def chained(record: MissionRecord, earlier: Sequence[MissionRecord]) -> Iterable[MissionRecord]:

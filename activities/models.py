@@ -25,6 +25,7 @@ from activities.errors import ActivityError, Misshapen, NotPermitted, ProviderRe
 from activities.prompted import ModelAnswer, Prompted, RawCall
 from activities.providers import told
 from activities.question import Departure, Setback
+from activities.straight import straight
 from policies.routes import NO_ROUTES, ModelChoice, Routes
 
 RULES = "sayso-rules/refund"
@@ -50,6 +51,8 @@ class LiteLLMModels:
             raise NotPermitted(trouble)
         self._only = ModelChoice(model=model, perimeter="outside") if model else None
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        # It would have everything asked of a proxy, our own rules' questions too: where a question goes, routes alone say.
+        os.environ.pop("USE_LITELLM_PROXY", None)
         import litellm
 
         from activities.rule_model import RuleModel
@@ -59,7 +62,7 @@ class LiteLLMModels:
         # An answer of another shape would be quoted on the process's standard error.
         warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
         litellm.suppress_debug_info = True
-        litellm.telemetry = False
+        litellm.telemetry, litellm.use_litellm_proxy = False, False
         for name in _LOGGERS:
             # Its own handler would print past the process's log whatever it is told, prompts included.
             logging.getLogger(name).handlers.clear()
@@ -106,7 +109,8 @@ class LiteLLMModels:
     async def _asked(self, prompted: Prompted, choice: ModelChoice, departing: Departing) -> ModelAnswer:
         trouble: ActivityError
         try:
-            raw = await self._litellm.acompletion(**_call(prompted, choice, departing))
+            with straight():
+                raw = await self._litellm.acompletion(**_call(prompted, choice, departing))
         except Exception as error:  # the library raises what providers and their libraries raise, and says what was asked
             trouble = told(error, choice.model)
         else:
@@ -132,7 +136,7 @@ def _call(prompted: Prompted, choice: ModelChoice, departing: Departing) -> dict
     if choice.limits.max_output_tokens is not None:
         call["max_tokens"] = choice.limits.max_output_tokens
     if prompted.schema is not None:
-        schema = {"name": prompted.purpose.replace("/", "_"), "schema": prompted.schema}
+        schema = {"name": prompted.purpose.replace("/", "_"), "schema": departing.schema}
         call["response_format"] = {"type": "json_schema", "json_schema": schema}
     if prompted.tools:
         call["tools"] = [dict(tool) for tool in prompted.tools]

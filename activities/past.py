@@ -47,7 +47,7 @@ class Past:
         """
         if not record.closed or (record.started.continues and record.origin is None):
             return
-        size = sum(event.ByteSize() for events in (record.raw, record.opened) for event in events)
+        size = record.size
         place = (record.mission_id, record.run_id)
         if size > self._room or place in self._kept:
             return

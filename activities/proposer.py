@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import JsonValue
-
 from activities.calling import served
 from activities.errors import TokenRefused, Unreachable
 from activities.grounds import Grounds, ProposeRequest, grounds
@@ -22,14 +20,14 @@ from approvals.batch import trouble as batch_trouble
 from approvals.card import render
 from approvals.evidence import Evidence
 from approvals.jws import Signer
-from approvals.proposal import MAX_NARRATION, Proposal, Refusal, Seen, approvable
+from approvals.proposal import MAX_NARRATION, Proposal, Refusal, approvable
 from approvals.signed import Kind, Signed, seal
 from audit.extent import extent_trouble
 from audit.law import Law
 from audit.principals import principals_of, reset_trouble
 from audit.proposals import open_proposals
 from audit.record import MissionRecord
-from audit.witnesses import witness_of
+from audit.witnesses import seen
 from policies.action import Action, Principals
 from policies.bundle import Bundle
 from policies.canonical import Digest, readable
@@ -39,7 +37,6 @@ from policies.requirement import Assurance, Requirement
 from policies.ruling import Finding, Outcome, Ruling
 from policies.strictness import joined, shortfall
 
-MAX_SEEN = 50
 MAX_WORDS = 2000
 NO_CARD = Digest("0" * 64)
 
@@ -161,7 +158,7 @@ class Proposer:
             policies=policies,
             bundle=self._bundle.digest,
             because=readable(asked.request.because[:MAX_NARRATION]),
-            seen=_seen(record, asked.law),
+            seen=seen(record, asked.law.directory),
             prior=lineage.before(found.actions),
             evidence=asked.evidence,
             created_at=asked.now,
@@ -241,21 +238,3 @@ def _can_sign(person: Person, requirement: Requirement, now: datetime) -> bool:
     """Whether *person* could give a decision of the assurance that is asked for."""
     attested = requirement.assurance is Assurance.ATTESTED and bool(person.principals or person.subjects)
     return attested or any(key.trouble(now) is None for key in person.keys)
-
-
-def _seen(record: MissionRecord, law: Law) -> tuple[Seen, ...]:
-    return tuple(
-        Seen(
-            event_id=done.event_id,
-            what=_what(done.activity, done.input),
-            digest=done.result_digest,
-            by=witness_of(done, record, law.directory) or "",
-        )
-        for done in record.completed[-MAX_SEEN:]
-        if done.activity in ("read", "reason")
-    )
-
-
-def _what(activity: str, given: JsonValue) -> str:
-    name = given.get("operation") or given.get("purpose") if isinstance(given, dict) else None
-    return f"{activity} {readable(str(name))[:200]}"

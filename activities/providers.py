@@ -46,6 +46,8 @@ def told(error: Exception, model: str) -> ActivityError:
     """*error* of the library as ours: by its class and status alone."""
     kind, status = _known(type(error)), _status(error)
     shown = ", ".join([kind or type(error).__name__, *([str(status)] if status else [])])
+    if status is not None and 300 <= status < 400:
+        return ProviderRefused(model, f"it sends whoever asks to another place, and none but its `endpoint` is asked ({shown})")
     blamed = status is not None and 400 <= status < 500
     if status not in _PASSING_STATUS and (kind in FINAL or (blamed and kind not in PASSING)):
         return ProviderRefused(model, f"{FINAL.get(kind, 'it does not take the question')} ({shown})")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jsonschema import Draft202012Validator
@@ -121,8 +122,27 @@ def _shaped(answer: ModelAnswer, schema: dict[str, JsonValue]) -> JsonValue:
         raise misshapen(answer, "did not answer with JSON") from error
     errors = list(Draft202012Validator(schema, registry=NOTHING_ELSE).iter_errors(value))
     if errors:
-        raise misshapen(answer, f"answered another shape at `{errors[0].json_path}`")
+        raise misshapen(answer, f"answered another shape at `{_where(errors[0].absolute_path, schema)}`")
     return value
+
+
+def _where(path: Iterable[str | int], schema: JsonValue) -> str:
+    """*path* in an answer, in names that the mission gave: a key that the model made may be a value."""
+    known = frozenset(_properties(schema))
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" if step in known else ".*" for step in path)
+    return "$" + "".join(steps)
+
+
+def _properties(schema: JsonValue) -> Iterator[str]:
+    match schema:
+        case dict():
+            named = schema.get("properties")
+            yield from named if isinstance(named, dict) else ()
+            for inner in schema.values():
+                yield from _properties(inner)
+        case list():
+            for inner in schema:
+                yield from _properties(inner)
 
 
 def _inner(text: str) -> str:

@@ -111,3 +111,5 @@ class Receipt(Recorded):
     result: JsonValue
     at: AwareDatetime
     item: int = 0
+    sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The values in `result` that the catalogue says are of a data class, by class; left out where there are none."""

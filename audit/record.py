@@ -100,6 +100,11 @@ class MissionRecord:
         return chain(self.raw)
 
     @cached_property
+    def size(self) -> int:
+        """Bytes of its events, as stored and as opened."""
+        return sum(event.ByteSize() for events in (self.raw, self.opened) for event in events)
+
+    @cached_property
     def started(self) -> Started:
         """How the run began."""
         event = self.opened[0]

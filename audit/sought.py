@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -25,8 +26,6 @@ as so many characters would. A quarter of a second, about.
 """
 _LEAF = 256
 _COMPARISON = 64
-_AS_WORDS = 16
-"""So many times more it costs to look at what stands around."""
 
 Link = tuple["Link | None", str | int]
 """The last part of a path, after the rest of it."""
@@ -51,12 +50,19 @@ class Spot:
     within: bool
 
 
+class _Word(NamedTuple):
+    """What must stand around a word for it to be one of its own."""
+
+    before: re.Pattern[str]
+    after: re.Pattern[str]
+
+
 class Search:
     """What is looked for, and how much of the work is left."""
 
     def __init__(self, wanted: Iterable[Sought], work: int = MAX_WORK) -> None:
         self._tables: dict[type, dict[object, list[Sought]]] = {}
-        self._needles: dict[Sought, tuple[str, re.Pattern[str]]] = {}
+        self._needles: dict[Sought, tuple[str, _Word]] = {}
         self._work = work
         for each in dict.fromkeys(wanted):
             for kind in (int, float) if each.kind == _NUMBER else (type(each.value),):
@@ -94,10 +100,23 @@ class Search:
             if each in known or len(needle) > len(text) or text == each.value:
                 continue
             self._work -= len(text) + _COMPARISON
-            if needle in text:
-                self._work -= _AS_WORDS * len(text)
-                if word.search(text):
-                    yield each
+            if self._stands(text, needle, word):
+                yield each
+
+    def _stands(self, text: str, needle: str, word: _Word) -> bool:
+        """
+        Whether *needle* is a word of its own in *text*. Not by one pattern over all: text that repeats itself, and the needle
+        with it, would be compared anew at each of its places.
+        """
+        start = text.find(needle)
+        while start >= 0:
+            if word.before.match(text, start) and word.after.match(text, start + len(needle)):
+                return True
+            self._work -= len(needle) + _COMPARISON
+            if self._work < 0:
+                return False
+            start = text.find(needle, start + 1)
+        return False
 
 
 _TEXT, _NUMBER, _CONSTANT = "text", "number", "constant"
@@ -129,12 +148,12 @@ def sought(path: str, value: JsonValue) -> Sought | None:
     return None
 
 
-def _word(text: str, *, number: bool) -> re.Pattern[str]:
+def _word(text: str, *, number: bool) -> _Word:
     joins = r"[-.@/+,']" if number else r"[-.@/+]"
     sign = r"(?<![-+])" if number else ""
     before = rf"(?<!\w)(?<!\w{joins})" if re.match(r"\w|[-+]\d", text) else ""
     after = rf"(?!\w)(?!{joins}\w)" if re.match(r"\w", text[-1]) else ""
-    return re.compile(sign + before + re.escape(text) + after)
+    return _Word(re.compile(sign + before), re.compile(after))
 
 
 def _walk(value: JsonValue) -> Iterator[tuple[JsonValue, Link]]:

@@ -3,7 +3,8 @@ Data classes: which values of an answer or a model are of a kind that may not be
 
 A person classes fields of tool results in the integrations catalogue, by path, and fields of pydantic models with
 `Annotated[str, Sensitive("pii")]`. What is found is values by class: leaves of JSON, numbers as JSON writes them. A value is
-masked wherever it occurs, so nobody has to follow where it went.
+masked wherever it occurs, so nobody has to follow where it went. A value that cannot be digested (an accent that stands apart,
+half a character) is written as JSON writes it (`written`): values are signed over, and kept in transcripts.
 
 A path names keys, joined by dots: `customer.email`. `[]` is every item of a list, `*` every key of an object, `$` the whole
 result. What a path does not find is nothing; a class of an object or a list is one of everything in it.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -22,6 +24,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, JsonValue
 
+from policies.canonical import readable
+
+_HALF = re.compile("[\ud800-\udfff]")
 _CLASS = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KEY = r"(?:[A-Za-z_][A-Za-z0-9_-]*|\*)(?:\[\])*"
 _PATH = re.compile(rf"\$|(?:\[\])+(?:\.{_KEY})*|{_KEY}(?:\.{_KEY})*")
@@ -63,6 +68,20 @@ class Sensitive:
         _class(self.data_class)
 
 
+def written(value: str) -> str:
+    """*value*; as a string of JSON, in ASCII, where it has no form that can be digested."""
+    whole = value.isascii() or (unicodedata.is_normalized("NFC", value) and not _HALF.search(value))
+    return value if whole else json.dumps(value)
+
+
+def meant(value: str) -> tuple[str, ...]:
+    """*value*, what `written` wrote so, and the forms in which it stands in what models said and are sent."""
+    found = _inner(value) if value[:1] == value[-1:] == '"' else value
+    if not isinstance(found, str) or written(found) != value:
+        return (value,)
+    return tuple(dict.fromkeys((value, found, found.encode("utf-8", "replace").decode(), readable(found))))
+
+
 def text_of(leaf: JsonValue) -> str | None:
     """A leaf of JSON as text, numbers as JSON writes them (`1.0` is `1`); None where there is nothing to hide."""
     match leaf:
@@ -98,8 +117,17 @@ def classed(result: JsonValue, classes: Mapping[str, str]) -> dict[str, tuple[st
 
     A result that is text is read as JSON, where it is that: so do models.
     """
+    if isinstance(result, str):
+        try:
+            return _classed(result, _inner(result), classes)
+        except RecursionError:
+            # It cannot be looked through: all of it is of each class.
+            return _tidy({data_class: (result,) for data_class in classes.values()})
+    return _classed(result, result, classes)
+
+
+def _classed(result: JsonValue, inner: JsonValue, classes: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, dict[str, None]] = {}
-    inner = _inner(result) if isinstance(result, str) else result
     for path, data_class in classes.items():
         for part in (result, inner) if path == WHOLE else _at(inner, tuple(_STEP.findall(path))):
             found.setdefault(data_class, {}).update(dict.fromkeys(leaves(part)))
@@ -124,13 +152,14 @@ def united(*several: Sensitives) -> dict[str, tuple[str, ...]]:
 
 
 def _tidy(found: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    return {data_class: tuple(found[data_class]) for data_class in sorted(found) if found[data_class]}
+    return {name: tuple(dict.fromkeys(map(written, found[name]))) for name in sorted(found) if found[name]}
 
 
 def _inner(text: str) -> JsonValue:
+    """The JSON that *text* is, or *text*. Raises RecursionError: it is too deep."""
     try:
         value: JsonValue = json.loads(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return text
     return value
 

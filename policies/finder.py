@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from policies.classes import Sensitives, text_of
+from policies.classes import Sensitives, meant, text_of
+from policies.classes import written as as_value
 from policies.errors import PolicyError
 
 WITHIN = 4
@@ -21,7 +22,8 @@ STRING = re.compile(_STRING, re.DOTALL)
 """A string of JSON; `key` where it names one, `open` where it was cut off."""
 TOKEN = re.compile(rf"{_STRING}|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false", re.DOTALL)
 """Also the other values that are no list and no object."""
-
+_PARTED = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z")
+"""An escape that was cut in two, at the end of what was cut off."""
 
 MOST = 20_000_000
 """Comparisons of one finder: seconds. Only values that were made for it need more."""
@@ -47,7 +49,8 @@ class Finder:
         """By their beginning, how long values are; longest first."""
         for data_class in sorted(sensitive):
             for value in filter(None, sensitive[data_class]):
-                self._exact.setdefault(value, {})[data_class] = None
+                for spelled in meant(value):
+                    self._exact.setdefault(spelled, {})[data_class] = None
         for value in self._exact:
             for spelled in sorted(_spellings(value)) if len(value) >= WITHIN else ():
                 self._spelled.setdefault(spelled, value)
@@ -108,7 +111,7 @@ class Finder:
             whole = [piece] if piece in self._exact else []
             for each in (*whole, *(one for _, _, one in self.within(piece))):
                 for data_class in self._exact[each]:
-                    found.setdefault(data_class, {})[each] = None
+                    found.setdefault(data_class, {})[as_value(each)] = None
         return {data_class: tuple(found[data_class]) for data_class in sorted(found)}
 
 
@@ -135,7 +138,7 @@ def _within(text: str, nesting: int = 0) -> Iterator[str]:
     if nesting >= MAX_NESTING or not nested(text):
         return
     for match in TOKEN.finditer(text):
-        inner = read(match["string"] or match[0])
+        inner = begun(match["open"]) if match["open"] else read(match["string"] or match[0])
         if isinstance(inner, str):
             yield from _within(inner, nesting + 1)
         else:
@@ -154,6 +157,12 @@ def read(text: str) -> JsonValue:
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def begun(text: str) -> str | None:
+    """What *text*, a string of JSON that was cut off, says as far as it goes; None where it is none."""
+    value = read(_PARTED.sub(r"\1", text) + '"')
+    return value if isinstance(value, str) else None
 
 
 def written(text: str) -> str:

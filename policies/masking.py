@@ -20,11 +20,12 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pydantic import JsonValue
 
 from policies.classes import Sensitives, is_class, text_of
-from policies.finder import MAX_NESTING, STRING, TOKEN, WITHIN, Finder, nested, pieces, read, written
+from policies.finder import MAX_NESTING, STRING, TOKEN, WITHIN, Finder, begun, nested, pieces, read, written
 
 TAG = 8
 _HEX = re.compile(rf"(?=([0-9a-f]{{{TAG}}}))")
@@ -70,12 +71,12 @@ class Masks:
 
     def text(self, text: str, nesting: int = 0) -> str:
         """*text* with placeholders: leaf by leaf where it is JSON, and neither it nor a piece of it is itself a value."""
-        if nesting >= MAX_NESTING or not nested(text) or self.finder.classes(text) or self.finder.pieces_of_json(text):
+        if nesting >= MAX_NESTING or not nested(text) or self.finder.classes(text):
             return self._plain(text)
-        if read(text) is not None:
-            return TOKEN.sub(lambda match: self._token(match, nesting, '"'), text)
-        # Not JSON after all, or cut off: first as text, then what of it looks like JSON.
-        return TOKEN.sub(lambda match: self._token(match, nesting, ""), self._plain(text))
+        if read(text) is not None and not self.finder.pieces_of_json(text):
+            return self._tokens.sub(lambda match: self._token(match, nesting, '"'), text)
+        # Not JSON after all, cut off, or with a piece that is a value: first as text, then what of it looks like JSON.
+        return self._tokens.sub(lambda match: self._token(match, nesting, ""), self._plain(text))
 
     def unmasked(self, text: str) -> str:
         """*text* of a model with the values in place of their placeholders."""
@@ -88,17 +89,27 @@ class Masks:
         return STRING.sub(lambda match: self._untoken(match, nesting), text) if self.tag in text else text
 
     def _token(self, match: re.Match[str], nesting: int, quote: str) -> str:
+        if match["ours"] is not None:
+            return match[0]
         if match["string"] is None and match["open"] is None:
             value = text_of(read(match[0]))
             known = value is not None and self.finder.classes(value)
             return f"{quote}{self._name(match[0], value, literal=True)}{quote}" if known and value is not None else match[0]
         if match["open"] is not None:
-            return self._plain(match[0], cut=True)
+            return self._begun(match[0], nesting)
         inner, after = read(match["string"]), match["key"] or ""
         if not isinstance(inner, str):
             return self._plain(match["string"]) + after
         masked = self._plain(inner, key=True) if after else self.text(inner, nesting + 1)
         return match[0] if masked == inner else written(masked) + after
+
+    def _begun(self, text: str, nesting: int) -> str:
+        """*text*, a string of JSON that was cut off: by what it says, or what is escaped twice in it would not be found."""
+        inner = begun(text)
+        if inner is None:
+            return self._plain(text, cut=True)
+        masked = self.text(inner, nesting + 1) if nested(inner) else self._plain(inner, cut=True)
+        return text if masked == inner else written(masked)[:-1]
 
     def _untoken(self, match: re.Match[str], nesting: int) -> str:
         inner, after = read(match["string"] or ""), match["key"] or ""
@@ -134,6 +145,11 @@ class Masks:
             parts += [text[done:start], self._name(text[start:end], value)]
             done = end
         return "".join([*parts, text[done:]])
+
+    @cached_property
+    def _tokens(self) -> re.Pattern[str]:
+        # A placeholder that stands alone is one thing: what it is made of may look like a number that is somebody's.
+        return re.compile(rf"(?P<ours>{self._placeholder})|{TOKEN.pattern}", re.DOTALL)
 
     @property
     def _placeholder(self) -> str:

@@ -10,8 +10,9 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
+    from approvals.signed import Signed
     from policies.model import Recorded
-    from workflows.raw import parsed
+    from workflows.raw import MAX_SIGNED, parsed
 
 _Given = TypeVar("_Given", bound=Recorded)
 _Answer = TypeVar("_Answer", bound=Recorded)
@@ -34,19 +35,29 @@ async def asked(
     queue: str,
     *,
     summary: str,
-    limit: int | None = None,
     attempt: timedelta = ATTEMPT,
     retry: RetryPolicy = PATIENT,
+    within: timedelta | None = None,
 ) -> _Answer:
-    """What *activity* answers on *queue*; taken raw, because whoever completes it may answer anything. Raises Misunderstood."""
+    """
+    What *activity* answers on *queue*; taken raw, because whoever completes it may answer anything.
+
+    Args:
+        within: After so long it is given up, however often it was tried; None is never.
+
+    Raises:
+        Misunderstood: It answered something else.
+        ActivityError: It failed for good, or was given up.
+    """
     answer = await workflow.execute_activity(
         activity.__name__,
         request,
         task_queue=queue,
         result_type=RawValue,
         start_to_close_timeout=attempt,
+        schedule_to_close_timeout=within,
         heartbeat_timeout=HEARTBEAT,
         retry_policy=retry,
         summary=summary,
     )
-    return parsed(answer, kind, activity.__name__, limit)
+    return parsed(answer, kind, activity.__name__, MAX_SIGNED if issubclass(kind, Signed) else None)

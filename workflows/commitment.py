@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue, ValidationError
@@ -26,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.board import LONGEST, Board
     from workflows.errors import Misunderstood
     from workflows.outcome import ENDS, Outcome, OutcomeKind, of_settlement
-    from workflows.raw import MAX_SIGNED
 
 SOON = timedelta(seconds=1)
 MAX_AMENDMENTS = 20
@@ -60,7 +59,7 @@ class Commitment:
         changed: dict[str, JsonValue] = {}
         for _ in range(MAX_AMENDMENTS):
             heard = self._news.heard
-            proposed = await _proposed(request)
+            proposed = await self._proposed(request)
             if isinstance(proposed, Outcome):
                 return tuple(proposed for _ in request.wanted)
             proposal, digest = proposed
@@ -71,6 +70,25 @@ class Commitment:
                 return tuple(outcome.model_copy(update={"amended": changed or None}) for outcome in found)
             request = ProposeRequest(step=request.step, because=request.because, amends=digest)
         return (Outcome(kind=OutcomeKind.REFUSED, reasons=(f"it was amended {MAX_AMENDMENTS} times",)),)
+
+    async def _proposed(self, request: ProposeRequest) -> tuple[Proposal, Digest] | Outcome:
+        """The proposal that the gate makes of *request*, or the outcome where it makes none, or none in time."""
+        what = request.operation or ("an amendment" if request.amends else "a question about an unknown outcome")
+        summary = f"propose {what}" + (f" and {len(request.more)} more" if request.more else "")
+        within = max(self._until - workflow.now(), SOON) if self._until is not None else None
+        try:
+            answer = await asked(CommitActivities.propose, request, Signed, COMMITS, summary=summary, within=within)
+            if answer.kind is not Kind.PROPOSAL:
+                reasons = Refusal.model_validate(answer.body).reasons()
+                return Outcome(kind=OutcomeKind.REFUSED, reasons=reasons)
+            return Proposal.model_validate(answer.body), _digest(answer.digest)
+        except (Misunderstood, ValidationError):
+            return Outcome(kind=OutcomeKind.REFUSED, reasons=("what came back is no proposal of a gate",))
+        except ActivityError as error:
+            final = isinstance(error.cause, ApplicationError) and error.cause.non_retryable
+            if within is None or final or is_cancelled_exception(error):
+                raise
+            return Outcome(kind=OutcomeKind.REFUSED, reasons=("the gate made no proposal of it in the time that was left",))
 
     async def _settled(self, proposal: Proposal, digest: Digest, heard: int) -> tuple[Outcome, ...]:
         """The outcome of each item. One after the other: what ends the proposal in between ends the rest."""
@@ -94,7 +112,7 @@ class Commitment:
             if outcome.kind is not OutcomeKind.UNKNOWN or digest is None or self._news.withdrawn:
                 return outcome
             heard = self._news.heard
-            proposed = await _proposed(ProposeRequest(step=proposal.action.step, reconciles=digest, item=item))
+            proposed = await self._proposed(ProposeRequest(step=proposal.action.step, reconciles=digest, item=item))
             if isinstance(proposed, Outcome):
                 return outcome.model_copy(update={"reasons": (*outcome.reasons, *proposed.reasons)})
             question, digest, item = *proposed, 0
@@ -146,24 +164,10 @@ class Commitment:
             return
 
 
-async def _proposed(request: ProposeRequest) -> tuple[Proposal, Digest] | Outcome:
-    """The proposal that the gate makes of *request*, or the outcome where it makes none."""
-    what = request.operation or ("an amendment" if request.amends else "a question about an unknown outcome")
-    summary = f"propose {what}" + (f" and {len(request.more)} more" if request.more else "")
-    try:
-        answer = await asked(CommitActivities.propose, request, Signed, COMMITS, limit=MAX_SIGNED, summary=summary)
-        if answer.kind is not Kind.PROPOSAL:
-            reasons = Refusal.model_validate(answer.body).reasons()
-            return Outcome(kind=OutcomeKind.REFUSED, reasons=reasons)
-        return Proposal.model_validate(answer.body), _digest(answer.digest)
-    except (Misunderstood, ValidationError):
-        return Outcome(kind=OutcomeKind.REFUSED, reasons=("what came back is no proposal of a gate",))
-
-
 async def _settle(request: SettleRequest) -> Settlement | None:
     summary = f"settle {proposal_id(request.proposal)}" + (f" item {request.item + 1}" if request.item else "")
     try:
-        answer = await asked(CommitActivities.settle, request, Signed, COMMITS, limit=MAX_SIGNED, summary=summary)
+        answer = await asked(CommitActivities.settle, request, Signed, COMMITS, summary=summary)
         return Settlement.model_validate(answer.body)
     except (ActivityError, Misunderstood, ValidationError) as error:
         if is_cancelled_exception(error):

@@ -7,40 +7,37 @@ only the gate acts, and the gate believes only the history.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+    from pydantic import BaseModel, JsonValue, TypeAdapter
 
     from activities.grounds import ProposeRequest, Wanted
     from activities.observe import Observed, observe
     from activities.question import ReasonRequest
     from activities.read import ReadActivities, ReadRequest, ReadResult
-    from approvals.citation import Passage
-    from policies.classes import annotated
     from workflows.asking import PATIENT, READS, asked
     from workflows.board import Board
-    from workflows.carried import Carried, Continued
+    from workflows.carried import Continued
     from workflows.commitment import Commitment, News
-    from workflows.errors import Misunderstood, NoAnswer, ReadFailed, StillOpen
-    from workflows.findings import cited, numbered, remembered, shape
+    from workflows.continuing import Continuing, taking_up
+    from workflows.errors import Misunderstood, NoAnswer, ReadFailed
+    from workflows.findings import cited, numbered, shape
     from workflows.outcome import Outcome
     from workflows.pursuing import Aim, Pursuing
-    from workflows.pursuit import PLAIN, Budget, Pursuit, Underway
-    from workflows.raw import Run, with_input
+    from workflows.pursuit import PLAIN, Budget, Pursuit
+    from workflows.raw import shaped, with_input
     from workflows.reasoning import answered
-    from workflows.remembered import Remembered
 
 _T = TypeVar("_T")
 
 
-class Mission:
+class Mission(Continuing):
     """
     Extend it, give it a `run` with one model as its input, and use the verbs `read`, `reason`, `observe`, `commit`,
     `commit_all` and `pursue`.
@@ -48,32 +45,15 @@ class Mission:
     A mission that may grow long takes a `Continued` as its input, and calls `go_on` where it is `grown`.
     """
 
-    MOST_BYTES = 1_500_000
-    MOST_EVENTS = 4_000
-    """Of a run's history; beyond either, the mission is `grown`. Far below what a server ends a run at."""
-
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "run" in vars(cls):
-            setattr(cls, "run", with_input(_taking_up(vars(cls)["run"])))  # noqa: B010 (mypy knows no `run` of this class)
+            setattr(cls, "run", with_input(taking_up(vars(cls)["run"])))  # noqa: B010 (mypy knows no `run` of this class)
 
     def __init__(self) -> None:
+        super().__init__()
         self._news = News()
         self._board = Board()
-        self._step = 0
-        self._waiting = 0
-        """How many commits are under way."""
-        self._underway: Underway | None = None
-        self._passages: dict[str, Passage] = {}
-        """By id, what knowledge was read: all that a finding may cite."""
-        self._remembered = Remembered()
-
-    def take_up(self, case: object) -> None:
-        """Takes up what an earlier run handed on in *case*, before `run` begins."""
-        if isinstance(case, Continued) and case.carried is not None:
-            self._step, self._underway = case.carried.step, case.carried.pursuit
-            self._passages = {passage.id: passage for passage in case.carried.passages}
-            self._remembered.add(case.carried.sensitive)
 
     @workflow.signal(dynamic=True)
     def hear(self, name: str, values: Sequence[RawValue]) -> None:
@@ -91,8 +71,8 @@ class Mission:
         answer = await self.looked(operation, arguments)
         if answer.failed:
             raise ReadFailed(operation, str(answer.result))
-        found = _shaped(numbered(answer.result, answer.passages), result, operation)
-        self._remember(found)
+        found = shaped(numbered(answer.result, answer.passages), result, operation)
+        self._learned.from_models(found)
         return found
 
     async def looked(self, operation: str, arguments: dict[str, JsonValue], retry: RetryPolicy = PATIENT) -> ReadResult:
@@ -107,9 +87,8 @@ class Mission:
         """
         request = ReadRequest(operation=operation, arguments=arguments)
         answer = await asked(ReadActivities.read, request, ReadResult, READS, summary=operation, retry=retry)
-        self._remembered.add(answer.sensitive)
-        if not answer.failed:
-            self._passages = remembered(self._passages, answer.passages, operation)
+        self.weigh(answer)
+        self._learned.from_read(answer, operation)
         return answer
 
     async def reason(self, purpose: str, result: type[_T], **inputs: BaseModel) -> _T:
@@ -122,22 +101,18 @@ class Mission:
             Uncited: It is a Finding, and cites what this mission has not read.
             NoAnswer: No model of the route gave an answer of that shape.
         """
-        self._remember(*inputs.values())
-        if self._remembered.overfull:
-            raise NoAnswer(purpose, "this mission read more that is of a data class than a question can carry")
+        self._learned.from_models(*inputs.values())
         given: dict[str, JsonValue] = {name: value.model_dump(mode="json") for name, value in inputs.items()}
-        request = ReasonRequest(
-            purpose=purpose,
-            inputs=given,
-            result_schema=shape(result, TypeAdapter(result).json_schema(), self._passages),
-            sensitive=self._remembered.occurring(given),
-        )
+        wanted = shape(result, TypeAdapter(result).json_schema(), self._learned.passages)
+        # The shape leaves too: it holds the ids of all passages that may be cited.
+        sensitive = self.sensitive_in([given, wanted], purpose)
+        request = ReasonRequest(purpose=purpose, inputs=given, result_schema=wanted, sensitive=sensitive)
         answer = await answered(request, purpose)
         try:
-            found = _shaped(answer.result, result, purpose)
+            found = shaped(answer.result, result, purpose)
         except Misunderstood as error:
             raise NoAnswer(purpose, error.message) from error
-        return cited(found, self._passages, purpose)
+        return cited(found, self._learned.passages, purpose)
 
     async def observe(self, name: str, *, passed: bool, detail: str = "") -> bool:
         """Puts a check on the rail, and returns whether it passed."""
@@ -190,9 +165,12 @@ class Mission:
             cites=tuple(dict.fromkeys(cites)),
         )
         try:
-            return await Commitment(self._board, self._news, within).outcomes(request)
+            outcomes = await Commitment(self._board, self._news, within).outcomes(request)
         finally:
             self._waiting -= 1
+        for outcome in outcomes:
+            self._learned.from_outcome(outcome)
+        return outcomes
 
     async def pursue(
         self,
@@ -216,69 +194,19 @@ class Mission:
             case: The mission's input. With it, the mission goes on in another run where this one grows long, and this pursuit
                 must be its first again there; without it, never.
         """
+        self._learned.from_models(case)
         aim = Aim(goal, tuple(told), tuple(operations), budget, purpose)
         return await Pursuing(self, aim, case).ended()
+
+    def sensitive_in(self, value: JsonValue, purpose: str) -> dict[str, tuple[str, ...]]:
+        """What occurs in *value* of all that was read and is of a data class. Raises NoAnswer: it is too much to go along."""
+        return self._learned.sensitive_in(value, purpose)
 
     @property
     def withdrawn(self) -> bool:
         """Whether `withdraw` was called."""
         return self._news.withdrawn
 
-    def underway(self) -> Underway | None:
-        """The pursuit that an earlier run handed on; None once somebody has taken it up."""
-        found, self._underway = self._underway, None
-        return found
-
-    @property
-    def grown(self) -> bool:
-        """Whether the mission is better continued in another run, and may be: nothing of it waits for people."""
-        info = workflow.info()
-        long = (
-            info.is_continue_as_new_suggested()
-            or info.get_current_history_size() > self.MOST_BYTES
-            or info.get_current_history_length() > self.MOST_EVENTS
-        )
-        return long and not self._waiting
-
-    def go_on(self, case: Continued, pursuit: Underway | None = None) -> NoReturn:
-        """
-        Ends this run, and goes on in another that is started with *case* and what the verbs need to go on.
-
-        Raises:
-            StillOpen: Something waits for people.
-        """
-        if self._waiting:
-            raise StillOpen
-        carried = Carried(
-            step=self._step,
-            pursuit=pursuit,
-            passages=tuple(self._passages.values()),
-            sensitive=self._remembered.sensitive,
-        )
-        workflow.continue_as_new(case.model_copy(update={"carried": carried}))
-
-    def _remember(self, *values: object) -> None:
-        """What the fields of models among *values* mark as being of a data class."""
-        for value in values:
-            if isinstance(value, BaseModel):
-                self._remembered.add(annotated(value))
-
     def withdraw(self) -> None:
         """Withdraws whatever waits for people now, and whatever this mission would propose after."""
         self._news.withdrawn = True
-
-
-def _taking_up(run: Run) -> Run:
-    @functools.wraps(run)
-    async def taken_up(self: Mission, case: object) -> Any:
-        self.take_up(case)
-        return await run(self, case)
-
-    return taken_up
-
-
-def _shaped(value: JsonValue, result: type[_T], what: str) -> _T:
-    try:
-        return TypeAdapter(result).validate_python(value)
-    except ValidationError as error:
-        raise Misunderstood(f"`{what}` did not answer with a {result.__name__}: {error.error_count()} fields differ") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from approvals.decision import Verdict
 from approvals.settlement import Receipt, Settlement, SettlementKind
@@ -41,6 +41,8 @@ class Outcome(Recorded):
     """What the tool answered, with `committed` and `failed`; None where people found it so."""
     amended: dict[str, JsonValue] | None = None
     """What approvers changed of the arguments, by path; None where they changed nothing."""
+    sensitive: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The values in it that the gate says are of a data class, by class."""
 
 
 _KINDS = {
@@ -65,7 +67,7 @@ def of_settlement(settlement: Settlement) -> Outcome:
             return Outcome(kind=OutcomeKind.UNKNOWN, proposal=proposal, reasons=("the receipt is not readable",))
         kind = OutcomeKind.FAILED if receipt.failed else OutcomeKind.COMMITTED
         said: tuple[str, ...] = (str(receipt.result),) if receipt.failed else ()
-        return Outcome(kind=kind, proposal=proposal, reasons=said, result=receipt.result)
+        return Outcome(kind=kind, proposal=proposal, reasons=said, result=receipt.result, sensitive=receipt.sensitive)
     if settlement.kind is SettlementKind.ANSWERED and settlement.answer in (Verdict.DONE, Verdict.NOT_DONE):
         kind = OutcomeKind.COMMITTED if settlement.answer is Verdict.DONE else OutcomeKind.FAILED
         return Outcome(kind=kind, proposal=proposal, reasons=reasons)

@@ -15,8 +15,11 @@ from typing import NoReturn, Protocol
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel, JsonValue
+
     from activities.dialogue import Dialogue, Message, Speaker
     from activities.question import Reasoned, ReasonRequest
+    from policies.classes import united
     from workflows.calls import Calls, Stopped, Verbs
     from workflows.carried import Continued
     from workflows.errors import MissionError
@@ -40,6 +43,9 @@ class Aim:
 class Runs(Verbs, Protocol):
     """What of a mission a pursuit needs beside its verbs."""
 
+    def sensitive_in(self, value: JsonValue, purpose: str) -> dict[str, tuple[str, ...]]:
+        """What occurs in it of what was read and is of a data class."""
+
     @property
     def withdrawn(self) -> bool:
         """Whether the mission wants nothing any more."""
@@ -50,6 +56,9 @@ class Runs(Verbs, Protocol):
     @property
     def grown(self) -> bool:
         """Whether this run is long enough."""
+
+    def weigh(self, *told: BaseModel) -> None:
+        """Counts what was asked and answered."""
 
     def go_on(self, case: Continued, pursuit: Underway | None = None) -> NoReturn:
         """Goes on in another run."""
@@ -80,15 +89,18 @@ class Pursuing:
             bound = self._state.reached(self._aim.budget, workflow.now())
             if self._mission.withdrawn or bound is not None:
                 return self._end(bound)
-            if self._case is not None and self._mission.grown and not self._fresh:
-                self._mission.go_on(self._case, self._state)
-            self._fresh = False
             try:
-                said = await answered(self._request(), f"{self._aim.purpose}, step {self._state.spent.steps + 1}")
+                # First: what is too much to ask with is too much to carry on.
+                request = self._request()
+                if self._case is not None and self._mission.grown and not self._fresh:
+                    self._mission.go_on(self._case, self._state)
+                self._fresh = False
+                said = await answered(request, f"{self._aim.purpose}, step {self._state.spent.steps + 1}")
             except MissionError as error:
                 return self._ended(End.NO_ANSWER, reasons=(error.message,))
             if said.transcript is None:
                 return self._ended(End.NO_ANSWER, reasons=("the answer names no transcript of the dialogue",))
+            self._mission.weigh(request, said)
             self._state = self._state.answered(said.usage, said.transcript)
             if not said.calls:
                 return self._ended(End.ANSWERED, answer=said.text)
@@ -128,17 +140,31 @@ class Pursuing:
             result_schema={},
             dialogue=Dialogue(
                 transcript=self._state.transcript,
-                said=self._state.said,
+                said=self._said(),
                 operations=self._aim.operations,
                 first_run=workflow.info().first_execution_run_id,
             ),
         )
 
+    def _said(self) -> tuple[Message, ...]:
+        """
+        What the model is told next. What occurs in it of all that was read goes along with the first message, and stays in the
+        transcript: a receipt may hold what was read before.
+        """
+        if not self._state.said:
+            return ()
+        first, *rest = self._state.said
+        texts: list[JsonValue] = [message.text for message in self._state.said]
+        found = united(first.sensitive, self._mission.sensitive_in(texts, self._aim.purpose))
+        return (first.model_copy(update={"sensitive": found}), *rest)
+
     def _time_left(self) -> timedelta | None:
         most = self._aim.budget.wall_seconds
         if most is None:
             return None
-        return max(timedelta(0), self._state.began + timedelta(seconds=most) - workflow.now())
+        left = most - (workflow.now() - self._state.began).total_seconds()
+        # A beginning that is still to come is somebody's invention, and gives no more time.
+        return timedelta(seconds=min(max(0, left), most))
 
     def _end(self, bound: Bound | None) -> Pursuit:
         """Withdrawn, or for *bound*."""

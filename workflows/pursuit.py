@@ -16,6 +16,9 @@ from workflows.outcome import Outcome, OutcomeKind
 MAX_STEPS = 1000
 MAX_COMMITS = 1000
 """Actions put before people, whatever a budget says."""
+MAX_COUNT = 10**15
+"""Of anything that is counted: whoever completes an activity says what it cost."""
+MAX_SECONDS = 366 * 86400
 MAX_REFUSED = 200
 """So many commits that the gate made no proposal of are told one by one; all of them are counted."""
 
@@ -46,11 +49,11 @@ class Budget(Recorded):
 
     steps: int | None = Field(default=50, ge=1, le=MAX_STEPS)
     """Answers of the model."""
-    tokens: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1, le=MAX_COUNT)
     """Read and written, as the provider counts; one that counts none spends none."""
-    cost_micros: int | None = Field(default=None, ge=1)
+    cost_micros: int | None = Field(default=None, ge=1, le=MAX_COUNT)
     """By the prices of `models.yaml`; without prices nothing costs anything."""
-    wall_seconds: int | None = Field(default=None, ge=1)
+    wall_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
     """From the beginning, waiting for people included."""
     commits: int | None = Field(default=10, ge=0, le=MAX_COMMITS)
     """Actions put before people."""
@@ -116,8 +119,8 @@ class Underway(Recorded):
         spent = self.spent.model_copy(
             update={
                 "steps": self.spent.steps + 1,
-                "tokens": self.spent.tokens + max(0, usage.input_tokens) + max(0, usage.output_tokens),
-                "cost_micros": self.spent.cost_micros + max(0, usage.cost_micros),
+                "tokens": min(MAX_COUNT, self.spent.tokens + max(0, usage.input_tokens) + max(0, usage.output_tokens)),
+                "cost_micros": min(MAX_COUNT, self.spent.cost_micros + max(0, usage.cost_micros)),
             }
         )
         return self.model_copy(update={"spent": spent, "transcript": transcript, "said": ()})

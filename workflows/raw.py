@@ -52,6 +52,14 @@ def parsed(value: object, kind: type[_T], what: str, limit: int | None = None) -
         raise Misunderstood(f"`{what}` did not answer with a {kind.__name__}: {error.error_count()} fields differ") from error
 
 
+def shaped(value: object, kind: type[_T], what: str) -> _T:
+    """*value*, which *what* answered with, as a *kind*. Raises Misunderstood."""
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise Misunderstood(f"`{what}` did not answer with a {kind.__name__}: {error.error_count()} fields differ") from error
+
+
 def with_input(run: Run) -> Run:
     """*run*, a method of one typed parameter, for the SDK: its input comes raw, and a wrong one ends the mission."""
     (_, parameter) = inspect.signature(run).parameters

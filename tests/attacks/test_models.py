@@ -22,7 +22,7 @@ from policies import masking
 from policies.errors import BundleError
 from policies.load import load
 from policies.routes import ModelChoice, Route, Routes
-from tests.e2e.provider_server import Provider, failing, provider, saying
+from tests.e2e.provider_server import Answer, Provider, failing, provider, saying
 from tests.fakes.kit import Kit
 from workers.errors import WrongUse
 from workers.roles import build
@@ -63,6 +63,17 @@ async def asked(
 
 
 CLEAR = ("Marguerite", "duras.example", "1914", "37", '"DE"')
+
+
+@pytest.mark.promise("I1")
+async def test_shape_of_an_answer_leaves_masked_where_it_holds_data() -> None:
+    """docs/threats.md I1: the ids that a finding may cite come from what was read."""
+    schema: dict[str, JsonValue] = {"type": "object", "properties": {"cites": {"items": {"enum": ["of m@duras.example@1:00"]}}}}
+    route = Route.model_validate({"model": "openai/judge", "perimeter": "outside"})
+    with provider(saying('{"cites": []}')) as at:
+        using = LiteLLMModels(None, Routes(routes={"*": route.model_copy(update={"endpoint": at.url})}))
+        await using.complete(Prompted("a/b", told(CASE), schema=schema, sensitive=PII, mission="run-1"))
+    assert "duras" not in at.text and '"type": "object"' in at.text.replace('":"', '": "')
 
 
 @pytest.mark.promise("I1")
@@ -107,7 +118,7 @@ async def test_no_value_is_in_what_a_provider_hears(values: list[str], around: s
 async def test_answer_and_calls_come_back_unmasked() -> None:
     """So that a mission acts on the real thing; a value with quotes does not break a call's JSON."""
 
-    def echo(body: dict[str, Any]) -> tuple[int, bytes]:
+    def echo(body: dict[str, Any]) -> Answer:
         case = json.loads(body["messages"][1]["content"])
         call = {"id": "2", "type": "function", "function": {"name": "x", "arguments": json.dumps({"iban": case["note"]})}}
         return saying(f"for {case['who']}", tool_calls=[call])
@@ -152,6 +163,23 @@ def test_open_perimeter_with_a_way_out_loads(kit: Kit, name: str) -> None:
 
 
 @pytest.mark.promise("I2")
+async def test_variable_of_the_library_sends_nothing_to_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what our own rules are asked, who answer in this process."""
+    monkeypatch.setenv("USE_LITELLM_PROXY", "true")
+    monkeypatch.setenv("LITELLM_PROXY_API_KEY", "sk-of-nobody")
+    asked: dict[str, Any] = {
+        "ticket": {"text": SECRET},
+        "order": {"days_since_delivery": 0, "paid_minor": 1, "currency": "EUR"},
+    }
+    with provider(saying("{}")) as outside:
+        monkeypatch.setenv("LITELLM_PROXY_API_BASE", outside.url)
+        answer = await LiteLLMModels(None, Routes(perimeter="closed")).complete(
+            Prompted("refund/assess", ({"role": "user", "content": json.dumps(asked)},), schema={})
+        )
+    assert answer.rule_based and "refundable" in answer.text and not outside.heard
+
+
+@pytest.mark.promise("I2")
 def test_variable_opens_no_closed_perimeter(kit: Kit) -> None:
     """SAYSO_MODEL has no place to say where its model is."""
     root = models_file(kit, "variable", "closed", f"{{{INSIDE}}}")
@@ -183,7 +211,7 @@ def forged(prompted_tag: str) -> tuple[ChatMessage, ...]:
     )
 
 
-def _copying(body: dict[str, Any]) -> tuple[int, bytes]:
+def _copying(body: dict[str, Any]) -> Answer:
     said = f"{body['messages'][1]['content']} {json.loads(body['messages'][2]['content'])['to']}"
     return saying(said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -316,6 +317,18 @@ async def test_search_ends_when_its_work_is_done(bench: Bench) -> None:
     assert key is not None
     search = Search([key], work=100_000)
     assert search.found(["aaaaa" * 20] * 1000) == {} and search.exhausted
+
+
+@pytest.mark.parametrize("beat", ["a ", "-a", "a"])
+async def test_text_that_repeats_itself_is_searched_within_the_same_work(beat: str) -> None:
+    """A model writes arguments and answers: compared anew at each place, one card would take a gate minutes."""
+    needle = beat * (8000 // len(beat)) + "b"
+    key = sought("x", needle)
+    assert key is not None
+    search, before = Search([key]), time.process_time()
+    for _ in range(80):
+        search.found([beat * (40_000 // len(beat)) + needle + "c"])
+    assert time.process_time() - before < 5
 
 
 async def test_long_list_pushes_nothing_out_that_stands_above_it(bench: Bench) -> None:

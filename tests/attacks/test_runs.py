@@ -306,6 +306,17 @@ async def test_more_runs_than_a_card_can_answer_for_are_refused(bench: Bench) ->
     assert "more than 50 runs of this mission came before this one" in await bench.refused()
 
 
+@pytest.mark.promise("D4")
+async def test_runs_of_more_bytes_than_a_gate_has_room_for_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small history may refer to a hundred megabytes, fifty times over; the gate reads none that comes after its bound."""
+    for number in range(4):
+        bench.mission.signal("decision", b'"' + b"x" * 1000 + b'"')
+        bench.went_on(f"run-{number + 2}")
+    await bench.propose()
+    monkeypatch.setattr(earlier, "MAX_READ", 4000)
+    assert "hold more than 4000 bytes, which is more than a card can answer for" in await bench.refused()
+
+
 @pytest.mark.promise("D12")
 async def test_cancel_request_of_an_earlier_run_stands(bench: Bench) -> None:
     """A hostile mission worker does not shake it off by going on."""

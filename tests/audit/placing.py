@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,17 @@ from tests.audit import stories
 from tests.audit.stories import TRUST
 from workers.cli.main import run
 
-KEPT = ("refunded", "revoked", "expired", "not-due", "large")
-"""Missions that are VERIFIED, in the order they are listed in. Some are of one size: one proposal, one question of it."""
+_LIKE = ("denied", "expired", "revoked", "withdrawn", "denied-late", "batch", "amended-then-approved", "unknown-then-done")
+
+
+def _twins() -> tuple[str, str]:
+    """Two missions whose archives are of one size, so that only their content tells them apart."""
+    size = {story: (stories.ARCHIVES / f"{story}.sayso").stat().st_size for story in _LIKE}
+    return next((one, other) for one, other in combinations(_LIKE, 2) if size[one] == size[other])
+
+
+KEPT = ("refunded", *_twins(), "not-due", "large")
+"""Missions that are VERIFIED, in the order they are listed in."""
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 

@@ -65,6 +65,10 @@ CASE = '"goal": "settle it", "operations": ["orders.get_case"]'
         ('{"goal": "g", "operations": []}', "`operations`"),
         (f'{{{CASE}, "budget": {{"steps": 1001}}}}', "`budget.steps`"),
         (f'{{{CASE}, "budget": {{"commits": -1}}}}', "`budget.commits`"),
+        (
+            f'{{{CASE}, "budget": {{"cost": 5}}}}',
+            "`budget.cost`, which is not known there; there is steps, tokens, cost_micros",
+        ),
         (f'{{{CASE}, "carried": {{"step": 9}}}}', "nobody starts one with it"),
         (f'{{{CASE}, "carried": null}}', "nobody starts one with it"),
     ],

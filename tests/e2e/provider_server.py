@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = tuple[int, bytes]
-"""A status and a body."""
+Answer = tuple[int, bytes] | tuple[int, bytes, str]
+"""A status and a body, and where it sends whoever asks, if it does."""
 
 
 @dataclass
@@ -52,6 +52,11 @@ def failing(status: int, message: str = "no", code: str | None = None) -> Answer
     return status, json.dumps({"error": {"message": message, "type": code or "error", "code": code}}).encode()
 
 
+def sending_on(status: int, place: str) -> Answer:
+    """An answer that it is elsewhere."""
+    return status, b"", place
+
+
 @contextmanager
 def provider(answer: Answer | Callable[[dict[str, Any]], Answer]) -> Iterator[Provider]:
     """A provider at work; *answer* is given to every question, or made from its body."""
@@ -61,8 +66,10 @@ def provider(answer: Answer | Callable[[dict[str, Any]], Answer]) -> Iterator[Pr
         def do_POST(self) -> None:
             asked = self.rfile.read(int(self.headers["Content-Length"]))
             made.heard.append(asked)
-            status, body = made.answer(json.loads(asked))
+            status, body, *place = made.answer(json.loads(asked))
             self.send_response(status)
+            for each in place:
+                self.send_header("Location", each)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

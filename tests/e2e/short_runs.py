@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.autonomous import AutonomousCase, AutonomousMission, AutonomousVerdict
     from workflows.carried import Continued
     from workflows.mission import Mission
+    from workflows.refund import Case
 
 EVENTS = 30
 
@@ -26,6 +27,18 @@ class Short(AutonomousMission):
     """An autonomous mission of many runs."""
 
     MOST_EVENTS = EVENTS
+
+    @workflow.run
+    async def run(self, case: AutonomousCase) -> AutonomousVerdict:
+        """As its parent."""
+        return await super().run(case)
+
+
+@workflow.defn(name="autonomous")
+class Filled(AutonomousMission):
+    """An autonomous mission that soon was told as much as a run may hold."""
+
+    MOST_TOLD = 5000
 
     @workflow.run
     async def run(self, case: AutonomousCase) -> AutonomousVerdict:
@@ -60,15 +73,27 @@ class Counting(Mission):
         return Counted(step=self._step)
 
 
-def short_worker(world: World, queue: str, **how: Any) -> Worker:
-    """A worker for them, with nothing cached; *how* goes to the worker."""
-    content: dict[str, Any] = {"workflows": [Short, Counting], "activities": [observe], "max_cached_workflows": 0}
+@workflow.defn(name="autonomous")
+class Prepared(AutonomousMission):
+    """An autonomous mission that somebody's steps come before."""
+
+    @workflow.run
+    async def run(self, case: AutonomousCase) -> AutonomousVerdict:
+        """Reads the case, and tells the model of it in the goal."""
+        found = await self.read("orders.get_case", {"case_id": case.case_id or ""}, Case)
+        told = case.model_copy(update={"goal": f"{case.goal} {found.customer_id}"})
+        return await super().run(told)
+
+
+def short_worker(world: World, queue: str, autonomous: type[Mission] = Short, **how: Any) -> Worker:
+    """A worker for them, or for another autonomous mission, with nothing cached; *how* goes to the worker."""
+    content: dict[str, Any] = {"workflows": [autonomous, Counting], "activities": [observe], "max_cached_workflows": 0}
     return Worker(world.client, task_queue=queue, **content, **how)
 
 
 @asynccontextmanager
-async def short_runs(world: World) -> AsyncIterator[str]:
+async def short_runs(world: World, autonomous: type[Mission] = Short) -> AsyncIterator[str]:
     """A worker for them at work; yields its queue."""
     queue = f"short-{uuid4().hex[:8]}"
-    async with short_worker(world, queue):
+    async with short_worker(world, queue, autonomous):
         yield queue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +16,7 @@ from tests.e2e.model_server import Asked, Call, ScriptedModel, Turn, call
 from tests.examples.enterprise import Enterprise
 from tests.fakes.egress import ALLOWED, HELD, OTHER, as_egress, to
 from tests.world import World, make_world
+from workflows import commitment
 from workflows.asking import COMMITS
 from workflows.outcome import OutcomeKind
 from workflows.pursuit import Bound, End
@@ -218,6 +220,17 @@ async def test_each_budget_ends_the_mission(world: World, model: ScriptedModel, 
     assert verdict.spent.commits == (bound is Bound.COMMITS)
 
 
+async def test_budget_of_time_ends_what_no_gate_proposes(
+    world: World, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate tries for as long as an integration does not answer, which may be for ever; the budget's time goes on."""
+    monkeypatch.setattr(commitment, "COMMITS", "nobody-works-here")
+    handle, _ = await pursued(world, model, (Turn(calls=(refund(),)), "Done."), budget={"wall_seconds": 2})
+    verdict = await asyncio.wait_for(handle.result(), 20)
+    assert (verdict.verdict, verdict.spent_up, verdict.refused) == (End.BUDGET, Bound.TIME, 1)
+
+
+@pytest.mark.slow
 async def test_model_that_does_not_answer_ends_in_a_verdict(world: World, model: ScriptedModel) -> None:
     """Not in a failed mission."""
     handle, _ = await pursued(world, model, (Turn(""),))

@@ -33,7 +33,7 @@ class Two(Mission):
 async def ends(world: World, bench: Bench, patch: pytest.MonkeyPatch, mission: type, **changes: JsonValue) -> bool:
     """Whether the mission ends when `propose` is answered with a proposal so forged."""
     made = Insider(world, f"insider-{uuid4().hex[:8]}")
-    for name in ("mission.READS", "mission.REASONING", "commitment.COMMITS"):
+    for name in ("mission.READS", "reasoning.REASONING", "commitment.COMMITS"):
         patch.setattr(f"workflows.{name}", made.queue)
     made.answers = {"propose": await _proposal(bench, **changes), "settle": await _settled(bench)}
     content: dict[str, Any] = {"workflows": [mission], "activities": [made.answer, observe], "max_cached_workflows": 0}

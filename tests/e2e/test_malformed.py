@@ -80,7 +80,7 @@ class Insider:
 async def insider(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Insider]:
     """An insider on queues of its own, and a worker of refund missions that asks there."""
     made = Insider(world, f"insider-{uuid4().hex[:8]}")
-    for name in ("mission.READS", "mission.REASONING", "commitment.COMMITS"):
+    for name in ("mission.READS", "reasoning.REASONING", "commitment.COMMITS"):
         monkeypatch.setattr(f"workflows.{name}", made.queue)
     content: dict[str, Any] = {"workflows": [RefundMission], "activities": [made.answer, observe], "max_cached_workflows": 0}
     # Without the sandbox, which would not see the queues above.
@@ -140,13 +140,20 @@ async def test_failure_with_unreadable_details_does_not_hang_the_mission(insider
         await until(lambda: _closed(handle), seconds=10)
 
 
-@pytest.mark.parametrize("name", ["read", "reason"])
 @pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)
-async def test_malformed_answer_ends_the_mission(insider: Insider, name: str, answer: object) -> None:
+async def test_malformed_read_ends_the_mission(insider: Insider, answer: object) -> None:
     """A mission that cannot go on says so."""
-    insider.answers = {name: answer}
+    insider.answers = {"read": answer}
     error = await failure(await insider.start())
-    assert error.type == "Misunderstood" and f"`{name}`" in error.message
+    assert error.type == "Misunderstood" and "`read`" in error.message
+
+
+@pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)
+async def test_malformed_answer_of_a_model_is_none(insider: Insider, answer: object) -> None:
+    """A verdict that says so, as of every model that gives no answer of use."""
+    insider.answers = {"reason": answer}
+    verdict = await insider.verdict()
+    assert verdict.verdict is Verdict.NOT_ASSESSED and "`reason`" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)

@@ -92,7 +92,7 @@ class Death:
             _die()
 
     def numbered(self) -> str:
-        """The activity under way, with the how-manyeth of its name it is in its mission, over all its runs: `read 2`."""
+        """The activity under way, and which of its name it is in its mission, whoever works and in any run: `read 2`."""
         info = activity.info()
         begun = f"begun {_case_of(info.workflow_id or '')} {info.activity_type} "
         this = self.orders.markers / f"{begun}{info.workflow_run_id} {info.activity_id}"

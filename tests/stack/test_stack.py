@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -85,6 +86,7 @@ def test_stacks_own_variables_cannot_be_handed_to_the_model_worker() -> None:
         for_models({"SAYSO_MODEL": "m", "SAYSO_MODEL_ENV": "TEMPORAL_API_KEY"})
 
 
+@pytest.mark.slow
 def test_demo_stays_on_its_own_stack_whatever_the_shell_points_at(tmp_path: Path) -> None:
     """Not on somebody's cluster, nor with their key; and an ordinary Temporal Cloud user can run it."""
     config = tmp_path / ".config" / "temporalio" / "temporal.toml"
@@ -95,7 +97,7 @@ def test_demo_stays_on_its_own_stack_whatever_the_shell_points_at(tmp_path: Path
     done = sayso("demo", HOME=str(tmp_path), TEMPORAL_NAMESPACE="prod", TEMPORAL_API_KEY="secret", **elsewhere, **ours)
     assert (done.returncode, done.stderr) == (0, "")
     _, _, proof = done.stdout.partition("Everything is stopped")
-    assert "\nVERIFIED  refund-CASE-1001" in proof and "replay      holds" in proof
+    assert "\nVERIFIED  refund-CASE-1001" in proof and "\nreplay holds" in re.sub(" +", " ", proof)
 
 
 def test_killed_process_is_known_dead_and_works_after_restart(stack: Stack) -> None:
@@ -183,7 +185,8 @@ def test_data_of_an_older_version_gets_the_attributes_that_came_since(tmp_path: 
 @pytest.mark.slow
 def test_mission_that_closed_is_in_the_stacks_archive(stack: Stack, tmp_path: Path) -> None:
     """docs/archiver.md: nobody has to ask for it, and it verifies with the stack's directory pinned."""
-    answer("start", "refund", "--input", '{"case_id": "CASE-1003"}', "--data", str(stack.data))
+    # There is no such case, so the mission ends at once, without a model.
+    answer("start", "refund", "--input", '{"case_id": "CASE-9999"}', "--data", str(stack.data))
     archived = stack.data / "archive"
     until(lambda: (archived / "index").exists() and any((archived / "index").iterdir()), 60)
     pins = ("--trust", str(stack.data / "policies" / "directory.yaml"), "--key-ring", str(stack.profile.key_ring))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,10 +10,17 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
+from activities.conversation import chat
+from activities.dialogue import Message, Speaker, ToolCall, chained
+from activities.hearing import heard
+from activities.read import ReadResult
 from policies.classes import ClassPath, Sensitive, annotated, classed, text_of, united
 from policies.errors import BundleError
+from policies.finder import Finder
 from policies.load import load
+from policies.masking import Masks
 from tests.fakes.kit import Edit, Kit, edit_yaml
+from workflows.telling import told_read
 
 RESULT: JsonValue = {
     "customer": {"email": "m@duras.example", "name": "Marguerite", "vip": True, "phone": None},
@@ -145,3 +153,34 @@ def test_route_that_allows_a_class_nobody_listed_does_not_load(kit: Kit) -> None
 
     with pytest.raises(BundleError, match=r"`\*` allows `pi`, which `integrations.yaml` does not list"):
         load(kit.copy("allows", edit))
+
+
+FORMS = {
+    "an accent apart": "Jose\u0301 Ruiz",
+    "half a character": "x\ud800yz",
+    "one that looks written": '"Jose\\u0301"',
+    "plain": 'a"b\\',
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("inner", [False, True])
+def test_every_value_can_be_digested_and_is_found_again(name: str, inner: bool) -> None:
+    """Whoever wrote it: it is signed over, kept in transcripts, and masked in each form that our own code gives it."""
+    result: JsonValue = {"name": FORMS[name]}
+    sensitive = classed(json.dumps(result) if inner else result, {"name": "pii"})
+    call = ToolCall(id="1", operation="orders.get_case", arguments={})
+    message = told_read(call, ReadResult(operation=call.operation, result=result, sensitive=sensitive))
+    assert chained(None, [message]) and classed(result, {"name": "pii"}) == sensitive
+    said = Message(speaker=Speaker.MODEL, text=heard(f"I write to {FORMS[name]}."))
+    messages = chat("", (message, said))
+    masks = Masks.over(sensitive, [dict(each) for each in messages], "run-1")
+    sent = json.dumps([masks.masked(dict(each)) for each in messages])
+    assert sent.count(masks.tag) == 2 and Finder(sensitive).occurring(message.text)
+
+
+def test_text_that_is_too_deep_is_of_the_class_as_a_whole() -> None:
+    """Too deep to be parsed, or just not and too deep to be walked: nothing is raised, and nothing is left out."""
+    for depth in range(800, 1000):
+        text = '{"name": ' + "[" * depth + '"DE89"' + "]" * depth + "}"
+        assert classed(text, {"name": "pii"}) in ({"pii": ("DE89",)}, {"pii": (text,)})

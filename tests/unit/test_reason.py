@@ -73,6 +73,13 @@ async def test_large_answer_is_misshapen() -> None:
         await asked({"type": "string"}, '"' + "x" * MAX_ANSWER + '"')
 
 
+async def test_error_names_no_key_that_the_model_made() -> None:
+    """Where, in the mission's own names: a key of an answer may be what was masked."""
+    schema: JsonValue = {"properties": {"paid": {"additionalProperties": {"items": {"type": "integer"}}}}}
+    with pytest.raises(ApplicationError, match=r"answered another shape at `\$\.paid\.\*\[0\]`"):
+        await asked(schema, '{"paid": {"Marguerite Duras": ["x"]}}')
+
+
 def _assessed(days: int, *passages: str) -> dict[str, object]:
     order = {"days_since_delivery": days, "paid_minor": 4200, "currency": "EUR"}
     terms = {"passages": [{"text": text} for text in passages]}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
-from pydantic import JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from approvals import start
 from approvals.display import visible
@@ -33,12 +34,14 @@ def checked(mission: str, given: str) -> JsonValue:
     model = MISSIONS[mission].input
     taken = [name for name in model.model_fields if name != CARRIED]
     if not isinstance(value, dict):
-        raise WrongUse(f"{where} is not a JSON object; a {mission} mission takes {', '.join(taken)}")
+        raise WrongUse(f"{where} is not a JSON object; a mission of type `{mission}` takes {', '.join(taken)}")
     unknown = sorted(value.keys() - set(taken))
     if unknown and unknown[0] == CARRIED:
         raise WrongUse(f"{where} has `{CARRIED}`, which a mission hands on to its own next run; nobody starts one with it")
     if unknown:
-        raise WrongUse(f"{where} has `{visible(unknown[0])}`, which a {mission} mission does not take")
+        raise WrongUse(f"{where} has `{visible(unknown[0])}`, which a mission of type `{mission}` does not take")
+    for name, inner in ((name, value.get(name)) for name in taken):
+        _known(f"{where} has `{name}.", inner, model.model_fields[name].annotation)
     try:
         model.model_validate(value)
     except ValidationError as error:
@@ -46,9 +49,23 @@ def checked(mission: str, given: str) -> JsonValue:
         at = ".".join(str(part) for part in first["loc"])
         said = visible(str(first["msg"])).lower()
         raise WrongUse(
-            f"{where} is no input of a {mission} mission: " + (f"`{visible(at)}`: {said}" if at else said)
+            f"{where} is no input of a mission of type `{mission}`: " + (f"`{visible(at)}`: {said}" if at else said)
         ) from error
     return value
+
+
+def _known(there: str, value: JsonValue, kind: Any) -> None:
+    """
+    What a mission reads ignores what it does not know. A person who misspells a bound would start a mission without it.
+
+    Raises:
+        WrongUse: *value* has a key that the model *kind* does not.
+    """
+    if not isinstance(value, dict) or not isinstance(kind, type) or not issubclass(kind, BaseModel):
+        return
+    unknown = sorted(value.keys() - kind.model_fields.keys())
+    if unknown:
+        raise WrongUse(f"{there}{visible(unknown[0])}`, which is not known there; there is {', '.join(kind.model_fields)}")
 
 
 def default_id(mission: str, value: JsonValue) -> str:
