@@ -153,18 +153,20 @@ class World:
 
     async def proposed(self, handle: WorkflowHandle[Any, Any], count: int = 1, seconds: float = 30) -> Found:
         """The *count*-th proposal of the gate, once it is in the history."""
+        law = self.law
 
         async def look() -> Found | None:
-            found = list(signed_proposals(await self.record(handle), self.law).values())
+            found = list(signed_proposals(await self.record(handle), law).values())
             return found[count - 1] if len(found) >= count else None
 
         return await until(look, seconds)
 
     async def proposal(self, handle: WorkflowHandle[Any, Any], digest: Digest) -> Found:
         """The proposal *digest* of the gate, once it is in the history."""
+        law = self.law
 
         async def look() -> Found | None:
-            return signed_proposals(await self.record(handle), self.law).get(digest)
+            return signed_proposals(await self.record(handle), law).get(digest)
 
         return await until(look)
 

@@ -17,6 +17,7 @@ MAX_STEPS = 1000
 MAX_COMMITS = 1000
 """Actions put before people, whatever a budget says."""
 MAX_COUNT = 10**15
+"""Of anything that is counted: whoever completes an activity says what it cost."""
 MAX_SECONDS = 366 * 86400
 MAX_REFUSED = 200
 """So many commits that the gate made no proposal of are told one by one; all of them are counted."""
@@ -118,8 +119,8 @@ class Underway(Recorded):
         spent = self.spent.model_copy(
             update={
                 "steps": self.spent.steps + 1,
-                "tokens": self.spent.tokens + max(0, usage.input_tokens) + max(0, usage.output_tokens),
-                "cost_micros": self.spent.cost_micros + max(0, usage.cost_micros),
+                "tokens": min(MAX_COUNT, self.spent.tokens + max(0, usage.input_tokens) + max(0, usage.output_tokens)),
+                "cost_micros": min(MAX_COUNT, self.spent.cost_micros + max(0, usage.cost_micros)),
             }
         )
         return self.model_copy(update={"spent": spent, "transcript": transcript, "said": ()})

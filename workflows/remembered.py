@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
 
-    from policies.classes import Sensitives, united
-    from policies.finder import Finder, TooMuchError, pieces
+    from policies.classes import Sensitives
+    from policies.finder import WITHIN, Finder, TooMuchError, pieces
 
 MAX_CHARACTERS = 1_000_000
 """Of all values together: they must fit into a question, and into what a mission carries to its next run."""
-MAX_SEARCHED = 200_000
+MAX_SEARCHED = 500_000
 """Characters that are looked through: a workflow may not think for long."""
 MAX_COMPARED = 1_000_000
+MAX_LIKELY = 20_000
+"""Values that are looked for."""
+_PLAIN = re.compile(rf"[ !#-\[\]-~]{{{WITHIN}}}")
+"""What JSON writes as it is."""
 
 
 class Remembered:
@@ -25,35 +32,62 @@ class Remembered:
         Args:
             sensitive: What an earlier run remembered.
         """
-        self._sensitive: dict[str, tuple[str, ...]] = united(sensitive or {})
+        self._values: dict[str, dict[str, None]] = {}
+        self._characters = 0
+        self.add(sensitive or {})
 
     @property
     def sensitive(self) -> dict[str, tuple[str, ...]]:
         """All of it, to be carried on."""
-        return self._sensitive
+        return {data_class: tuple(self._values[data_class]) for data_class in sorted(self._values)}
 
     @property
     def overfull(self) -> bool:
         """Whether it is more than a question can carry. Then nobody may be asked: something would leave in clear."""
-        return sum(len(value) for values in self._sensitive.values() for value in values) > MAX_CHARACTERS
+        return self._characters > MAX_CHARACTERS
 
     def add(self, sensitive: Sensitives) -> None:
-        """Remembers *sensitive* too; of what makes it overfull, no more than that it does."""
-        if self.overfull or not any(sensitive.values()):
-            return
-        self._sensitive = united(self._sensitive, sensitive)
-        if self.overfull:
-            # Nobody is asked any more, so what it is does not matter; it is still carried on, and has to fit there.
-            self._sensitive = {next(iter(self._sensitive)): ("?" * (MAX_CHARACTERS + 1),)}
+        """
+        Remembers *sensitive* too; of what makes it overfull, no more than that it does. The work is that of what is new: thirty
+        reads may come at once, and a workflow may not think for long.
+        """
+        for data_class, values in sensitive.items():
+            for value in values:
+                if self.overfull:
+                    return
+                known = self._values.setdefault(data_class, {})
+                if value not in known:
+                    known[value] = None
+                    self._characters += len(value)
+                if self.overfull:
+                    # Nobody is asked any more, so what it is does not matter; it is carried on, and has to fit there.
+                    self._values = {data_class: {"?" * (MAX_CHARACTERS + 1): None}}
 
     def occurring(self, value: JsonValue) -> dict[str, tuple[str, ...]]:
         """
         What of it occurs in *value*: a leaf, part of a text, or in JSON that is in a text. All of it, where looking would
         take too long: more than occurs does no harm, less would.
         """
-        if not self._sensitive or sum(len(piece) for piece in pieces(value)) > MAX_SEARCHED:
-            return self._sensitive
+        texts = list(pieces(value)) if self._values else []
+        if sum(map(len, texts)) > MAX_SEARCHED:
+            return self.sensitive
+        likely = self._likely(texts)
+        if sum(map(len, likely.values())) > MAX_LIKELY:
+            return self.sensitive
         try:
-            return Finder(self._sensitive, MAX_COMPARED).occurring(value)
+            return Finder(likely, MAX_COMPARED).occurring(value)
         except TooMuchError:
-            return self._sensitive
+            return self.sensitive
+
+    def _likely(self, texts: Sequence[str]) -> dict[str, list[str]]:
+        """The values that may occur in *texts*: those that are one of them, or whose beginning stands in one, or is escaped."""
+        wholes = frozenset(texts)
+        begun = {text[at : at + WITHIN] for text in wholes for at in range(len(text) - WITHIN + 1)}
+        return {
+            data_class: [
+                value
+                for value in values
+                if value in wholes or (len(value) >= WITHIN and (value[:WITHIN] in begun or not _PLAIN.match(value)))
+            ]
+            for data_class, values in self._values.items()
+        }

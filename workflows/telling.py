@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from activities.dialogue import Message, Speaker, ToolCall
 from activities.read import ReadResult
 from approvals.proposal import proposal_id
+from policies.classes import Sensitives
 from workflows.outcome import Outcome
 
 MAX_RESULT = 32 * 1024
@@ -32,11 +33,9 @@ def told(call: ToolCall, kind: str, *reasons: str) -> Message:
 
 def told_read(call: ToolCall, answer: ReadResult) -> Message:
     """What was read; not, where more of it is of a data class than can go along to be masked."""
-    size = sum(len(json.dumps(value)) for values in answer.sensitive.values() for value in values)
-    if size > MAX_SENSITIVE:
-        return told(
-            call, "too_much", f"{size} bytes of it are of a data class, and {MAX_SENSITIVE} can be masked; ask for less"
-        )
+    unmaskable = _unmaskable(answer.sensitive)
+    if unmaskable is not None:
+        return told(call, "too_much", f"{unmaskable}; ask for less")
     content: dict[str, JsonValue] = {"kind": "failed" if answer.failed else "read", "result": answer.result}
     return _tool(call, content).model_copy(update={"sensitive": answer.sensitive})
 
@@ -50,6 +49,9 @@ def told_outcome(call: ToolCall, outcome: Outcome) -> Message:
         content["reasons"] = [reason[:MAX_REASON] for reason in outcome.reasons]
     if outcome.amended:
         content["amended"] = outcome.amended
+    unmaskable = _unmaskable(outcome.sensitive)
+    if unmaskable is not None:
+        return _tool(call, {"kind": outcome.kind.value, "note": f"its result is not told: {unmaskable}"})
     if outcome.result is not None:
         content["result"] = outcome.result
     return _tool(call, content).model_copy(update={"sensitive": outcome.sensitive})
@@ -62,6 +64,12 @@ def fitting(messages: Sequence[Message]) -> tuple[Message, ...]:
         return messages
     share = MAX_RESULTS // len(messages)
     return tuple(message.model_copy(update={"text": _cut(message.text, share)}) for message in messages)
+
+
+def _unmaskable(sensitive: Sensitives) -> str | None:
+    """Why that cannot go along with one message, or None."""
+    size = sum(len(json.dumps(value)) for values in sensitive.values() for value in values)
+    return f"{size} bytes of it are of a data class, and {MAX_SENSITIVE} can be masked" if size > MAX_SENSITIVE else None
 
 
 def _once(messages: Sequence[Message]) -> Iterator[Message]:

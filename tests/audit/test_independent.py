@@ -144,6 +144,7 @@ async def _over(name: str, member: str, mutants: Iterable[Mutant], strength: Str
     return tried, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "every"), [(Strength.RAW, 503), (Strength.REBUILT, 431), (Strength.SIGNED, 211)])
 async def test_both_agree_about_changed_histories(strength: Strength, every: int, ours: Verifier) -> None:
     """A sample of the fuzzer's mutants of every story, the same each time; most of them by an attacker who can sign."""
@@ -152,6 +153,7 @@ async def test_both_agree_about_changed_histories(strength: Strength, every: int
     assert sum(tried for tried, _ in results) > 5_000 // every
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["refunded", "unknown-then-retried", "batch", "encrypted"])
 async def test_both_agree_about_changed_uses(name: str, ours: Verifier) -> None:
     """The use workflows, by an attacker who can sign."""

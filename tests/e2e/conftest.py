@@ -46,6 +46,7 @@ async def server() -> AsyncIterator[Client]:
         search_attributes=ATTRIBUTES,
         dev_server_extra_args=[
             "--namespace=killed",
+            "--namespace=killed-loops",
             "--namespace=frozen",
             "--namespace=faulty",
             "--namespace=faulty-without-key",

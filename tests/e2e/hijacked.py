@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from audit.proposals import Found, signed_proposals
     from tests.e2e.autonomous import ALL, CASE, ISSUE, ORDER, refund
     from tests.e2e.model_server import Call, Turn, call
-    from tests.e2e.scenes import LOOK_SECONDS, Matter
+    from tests.e2e.scenes import Matter
     from tests.world import World
     from workflows.autonomous import AutonomousCase, AutonomousMission, AutonomousVerdict
 
@@ -170,6 +170,8 @@ class People:
     found: list[Found] = field(default_factory=list)
     """All that was put before him, in any run of the mission."""
     approved: list[Found] = field(default_factory=list)
+    look_seconds: float = 0.05
+    patience_seconds: float = 120
 
     @property
     def proposals(self) -> list[Proposal]:
@@ -180,7 +182,7 @@ class People:
         """How the mission ends that they attend."""
         people = asyncio.create_task(self._attend(handle))
         try:
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(self.patience_seconds):
                 return await handle.result()
         finally:
             people.cancel()
@@ -188,16 +190,18 @@ class People:
                 await people
 
     async def _attend(self, handle: WorkflowHandle[Any, Any]) -> None:
-        world, law = self.world, self.world.law
+        world, law, looked = self.world, self.world.law, ("", 0)
         while True:
-            run_id = (await world.client.get_workflow_handle(handle.id).describe()).run_id
-            run = world.client.get_workflow_handle(handle.id, run_id=run_id)
-            known = {each.digest for each in self.found}
-            for digest, found in signed_proposals(await world.record(run), law).items():
-                if digest not in known:
+            now = await world.client.get_workflow_handle(handle.id).describe()
+            run = world.client.get_workflow_handle(handle.id, run_id=now.run_id)
+            if looked != (now.run_id, now.history_length):
+                looked = (now.run_id, now.history_length)
+                known = {each.digest for each in self.found}
+                proposals = signed_proposals(await world.record(run), law)
+                for found in [each for digest, each in proposals.items() if digest not in known]:
                     self.found.append(found)
                     await world.decide(run, "sam", self._verdict(found), found=found)
-            await asyncio.sleep(LOOK_SECONDS / 5)
+            await asyncio.sleep(self.look_seconds)
 
     def _verdict(self, found: Found) -> Verdict:
         (first, *more) = found.proposal.actions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 from temporalio import workflow
@@ -84,11 +85,15 @@ class Prepared(AutonomousMission):
         return await super().run(told)
 
 
+def short_worker(world: World, queue: str, autonomous: type[Mission] = Short, **how: Any) -> Worker:
+    """A worker for them, or for another autonomous mission, with nothing cached; *how* goes to the worker."""
+    content: dict[str, Any] = {"workflows": [autonomous, Counting], "activities": [observe], "max_cached_workflows": 0}
+    return Worker(world.client, task_queue=queue, **content, **how)
+
+
 @asynccontextmanager
 async def short_runs(world: World, autonomous: type[Mission] = Short) -> AsyncIterator[str]:
-    """A worker for them, or for another autonomous mission, with nothing cached; yields its queue."""
+    """A worker for them at work; yields its queue."""
     queue = f"short-{uuid4().hex[:8]}"
-    async with Worker(
-        world.client, task_queue=queue, workflows=[autonomous, Counting], activities=[observe], max_cached_workflows=0
-    ):
+    async with short_worker(world, queue, autonomous):
         yield queue

@@ -230,6 +230,7 @@ async def test_budget_of_time_ends_what_no_gate_proposes(
     assert (verdict.verdict, verdict.spent_up, verdict.refused) == (End.BUDGET, Bound.TIME, 1)
 
 
+@pytest.mark.slow
 async def test_model_that_does_not_answer_ends_in_a_verdict(world: World, model: ScriptedModel) -> None:
     """Not in a failed mission."""
     handle, _ = await pursued(world, model, (Turn(""),))

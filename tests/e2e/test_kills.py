@@ -39,12 +39,13 @@ class Supervisor:
     """Keeps one process a role, and counts how often each died."""
 
     orders: Path
+    roles: tuple[str, ...] = ROLES
     deaths: dict[str, int] = field(default_factory=dict)
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
         """All roles at work, restarted when they die."""
-        keepers = [asyncio.create_task(self._keep(role)) for role in ROLES]
+        keepers = [asyncio.create_task(self._keep(role)) for role in self.roles]
         try:
             yield
         finally:

@@ -120,6 +120,7 @@ def _of_the_sdk(root: Path) -> DataConverter:
     return DataConverter(payload_converter_class=FinalPayloads, failure_converter_class=EncodedFailures, payload_codec=codec)
 
 
+@pytest.mark.slow
 @pytest.mark.control("F6")
 @pytest.mark.parametrize(("how", "forged"), [(_strict, "missing"), (_of_the_sdk, "the SDK's own")], ids=["ours", "the SDK's"])
 async def test_a_codec_that_raises_is_stopped_by_one_signal(

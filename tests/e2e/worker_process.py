@@ -42,10 +42,14 @@ from examples.refund.clients import Resources
 from policies.canonical import Digest
 from policies.catalogue import Integration
 from policies.contract import Contract
+from tests.e2e.short_runs import short_worker
 from tests.examples.enterprise import Enterprise
 from tests.fakes.rings import CODEC
 from tests.world import World, world_of
 from workers.connection import converter
+
+KEYED = ("gate", "read-worker", "reason-worker")
+"""Whose keys the worker processes hold."""
 
 
 class Orders(BaseModel):
@@ -59,7 +63,8 @@ class Orders(BaseModel):
     data: Path
     issuer: str
     resources: tuple[str, str, str, str]
-    gate_key: Path
+    keys: Path
+    """Where the keys of KEYED lie."""
     markers: Path
     plan: dict[str, str]
     """Point by case id."""
@@ -74,7 +79,7 @@ class Death:
     def at(self, point: str, mission_id: str | None = None, *, once: str = "", after_seconds: float = 0.0) -> None:
         """Dies here, when *point* is planned for the mission and was not passed deadly before."""
         mission = mission_id or activity.info().workflow_id or ""
-        case_id = mission.removeprefix("refund-").rpartition("-")[0]
+        case_id = _case_of(mission)
         if self.orders.plan.get(case_id) != point:
             return
         try:
@@ -85,6 +90,20 @@ class Death:
             Timer(after_seconds, _die).start()
         else:
             _die()
+
+    def numbered(self) -> str:
+        """The activity under way, and which of its name it is in its mission, whoever works and in any run: `read 2`."""
+        info = activity.info()
+        begun = f"begun {_case_of(info.workflow_id or '')} {info.activity_type} "
+        this = self.orders.markers / f"{begun}{info.workflow_run_id} {info.activity_id}"
+        if not this.exists():
+            this.write_text(str(len(list(self.orders.markers.glob(f"{begun}*"))) + 1))
+        return f"{info.activity_type} {this.read_text()}"
+
+
+def _case_of(mission_id: str) -> str:
+    """The case in `refund-CASE-1001-0a1b2c3d`."""
+    return mission_id.partition("-")[2].rpartition("-")[0]
 
 
 def _die() -> None:
@@ -103,10 +122,12 @@ class DeadlyActivities(Interceptor):
 
         class Inbound(ActivityInboundInterceptor):
             async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-                name = activity.info().activity_type
-                death.at(f"before {name}")
+                info, numbered = activity.info(), death.numbered()
+                death.at(f"before {info.activity_type}")
+                death.at(f"before {numbered}")
                 result = await super().execute_activity(input)
-                death.at(f"after {name}")
+                death.at(f"after {info.activity_type}")
+                death.at(f"after {numbered}")
                 return result
 
         return Inbound(next)
@@ -172,7 +193,10 @@ class DeadlyTools:
 
 
 class DeadlyRunner(SandboxedWorkflowRunner):
-    """Dies during one workflow task, before the server has its answer, or a moment after each, when it has."""
+    """
+    Dies during one workflow task, before the server has its answer, or a moment after each, when it has; and around the one
+    with which a run goes on in another.
+    """
 
     def __init__(self, death: Death) -> None:
         super().__init__()
@@ -188,7 +212,11 @@ class DeadlyRunner(SandboxedWorkflowRunner):
                 death.at("during a mission task", mission_id)
             if not act.is_replaying:
                 death.at("after each mission task", mission_id, once=f" {act.history_length}", after_seconds=0.03)
-            return activate(act)
+            done = activate(act)
+            if any(command.HasField("continue_as_new_workflow_execution") for command in done.successful.commands):
+                death.at("before going on", mission_id)
+                death.at("after going on", mission_id, after_seconds=0.1)
+            return done
 
         instance.activate = deadly  # type: ignore[method-assign]
         return instance
@@ -198,12 +226,12 @@ async def run(role: str, orders: Orders) -> None:
     """Works until killed."""
     codec = converter(CODEC)
     client = await Client.connect(orders.address, namespace=orders.namespace, data_converter=codec)
-    gate = Signer.from_jwk(orders.gate_key.read_text())
+    signers = {who: Signer.from_jwk((orders.keys / f"{who}.jwk").read_text()) for who in KEYED}
     enterprise = Enterprise(orders.data, orders.issuer, Resources(*orders.resources))
-    world: World = world_of(client, enterprise, orders.policies, {"gate": gate})
+    world: World = world_of(client, enterprise, orders.policies, signers)
     death = Death(orders)
     how: dict[str, Any] = {"interceptors": [DeadlyActivities(death)]}
-    if role.startswith("mission"):
+    if role.startswith(("mission", "short")):
         how["workflow_runner"] = DeadlyRunner(death)
     else:
         # So that a death planned for one mission does not hit another on its way to its own.
@@ -211,14 +239,19 @@ async def run(role: str, orders: Orders) -> None:
     if role == "commit":
         how |= {"uses": DeadlyUses(ServerUses(client), death), "tools": DeadlyTools(McpTools(), death)}
     kind, _, queue = role.partition(":")
+    if kind == "short":
+        await short_worker(world, queue, **how).run()
+        return
     await world.worker(kind, queue or None, **how).run()
 
 
 def write_orders(path: Path, world: World, plan: dict[str, str]) -> Orders:
     """The world as a file for worker processes."""
-    key, markers = path.with_name("gate.jwk"), path.with_name("markers")
+    keys, markers = path.with_name("keys"), path.with_name("markers")
     markers.mkdir()
-    key.write_text(json.dumps(world.signers["gate"].to_jwk()))
+    keys.mkdir()
+    for who in KEYED:
+        (keys / f"{who}.jwk").write_text(json.dumps(world.signers[who].to_jwk()))
     resources = world.enterprise.resources
     orders = Orders(
         address=world.client.service_client.config.target_host,
@@ -227,7 +260,7 @@ def write_orders(path: Path, world: World, plan: dict[str, str]) -> Orders:
         data=world.enterprise.data,
         issuer=world.enterprise.issuer,
         resources=(resources.orders, resources.payments, resources.knowledge, resources.parcels),
-        gate_key=key,
+        keys=keys,
         markers=markers,
         plan=plan,
     )

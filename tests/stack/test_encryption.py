@@ -40,6 +40,7 @@ def test_waiting_mission_goes_on_when_encryption_is_switched(tmp_path: Path, fir
     assert kinds.count("observed") == 4 and kinds[-1] == "finished"
 
 
+@pytest.mark.slow
 def test_stack_without_encryption_says_so_everywhere(tmp_path: Path) -> None:
     """The command, its profile and each worker; there is nothing to open, and no codec server."""
     up = sayso("up", "--detach", "--ports", "auto", "--encryption", "off", "--data", str(tmp_path))

@@ -244,6 +244,7 @@ async def test_no_field_of_a_case_is_in_history_store_or_log(encrypted: Played) 
     assert kinds == {"list", "history", "description", "server", "store", "log"} and len(leaks.places) > 150
 
 
+@pytest.mark.slow
 @pytest.mark.control("G8")
 async def test_without_encryption_every_field_of_a_case_is_in_the_history_and_in_the_store(plain: Played) -> None:
     """The same story, the same scan: it finds all of it, so what it did not find above was not there."""

@@ -86,6 +86,7 @@ def test_stacks_own_variables_cannot_be_handed_to_the_model_worker() -> None:
         for_models({"SAYSO_MODEL": "m", "SAYSO_MODEL_ENV": "TEMPORAL_API_KEY"})
 
 
+@pytest.mark.slow
 def test_demo_stays_on_its_own_stack_whatever_the_shell_points_at(tmp_path: Path) -> None:
     """Not on somebody's cluster, nor with their key; and an ordinary Temporal Cloud user can run it."""
     config = tmp_path / ".config" / "temporalio" / "temporal.toml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,8 +18,9 @@ from activities.read import ReadResult
 from policies.canonical import Digest, canonical
 from policies.classes import classed
 from policies.routes import ModelChoice
+from workers.cli.pursuit_lines import pursuit_lines
 from workflows.outcome import Outcome, OutcomeKind
-from workflows.pursuit import MAX_COMMITS, MAX_REFUSED, MAX_STEPS, Bound, Budget, Spent, Underway
+from workflows.pursuit import MAX_COMMITS, MAX_COUNT, MAX_REFUSED, MAX_STEPS, Bound, Budget, Spent, Underway
 from workflows.remembered import MAX_CHARACTERS, Remembered
 from workflows.telling import MAX_RESULT, MAX_RESULTS, MAX_SENSITIVE, fitting, told, told_outcome, told_read
 
@@ -168,7 +170,9 @@ def test_what_is_of_a_data_class_goes_along_once_and_bounded() -> None:
     assert all(not message.sensitive for message in found[1:])
     assert len(chained(None, found)) == 64
     more = told_read(CALL, read.model_copy(update={"sensitive": {"pii": (*values, "y" * MAX_SENSITIVE)}}))
-    assert json.loads(more.text)["kind"] == "too_much"
+    done = Outcome(kind=OutcomeKind.COMMITTED, result="y" * MAX_SENSITIVE, sensitive={"pii": ("y" * MAX_SENSITIVE,)})
+    assert [json.loads(each.text)["kind"] for each in (more, told_outcome(CALL, done))] == ["too_much", "committed"]
+    assert "yyyy" not in told_outcome(CALL, done).text
     assert more.sensitive == {}
 
 
@@ -180,3 +184,32 @@ def test_too_much_to_remember_is_remembered_as_too_much_and_carried_on() -> None
     kept = remembered.sensitive
     assert sum(len(value) for values in kept.values() for value in values) <= MAX_CHARACTERS + 1
     assert Remembered(kept).overfull
+
+
+def test_made_up_usage_stays_a_number_that_can_be_carried_on_and_printed() -> None:
+    """Whoever completes an activity says what it cost, and more digits than a parser takes would end the next run."""
+    state, told = Underway(began=NOW), TranscriptRef(address=DIGEST, digest=DIGEST, length=1)
+    for _ in range(3):
+        state = state.answered(Usage(input_tokens=10**4000, output_tokens=-(10**9), cost_micros=10**4000), told)
+    assert (state.spent.tokens, state.spent.cost_micros) == (MAX_COUNT, MAX_COUNT)
+    assert Underway.model_validate_json(state.model_dump_json()) == state
+    lines = pursuit_lines({"verdict": "answered", "deeds": [], "spent": {"cost_micros": 10**4000 + 1_230_000}})
+    assert lines[1].endswith("1.2300 for the model, 0 s; put 0 before people")
+
+
+def test_two_hundred_thousand_values_are_remembered_and_looked_for_in_the_time_a_workflow_has() -> None:
+    """Two seconds without an answer fail its task, again and again; thirty reads may be answered at once."""
+    remembered, before = Remembered(), time.process_time()
+    for number in range(99):
+        remembered.add({"pii": tuple(f"{number * 2000 + each:05x}" for each in range(2000))})
+    for _ in range(5):
+        assert remembered.occurring(["x" * 9000, "0000a"]) == {"pii": ("0000a",)}
+    assert time.process_time() - before < 2
+    assert not remembered.overfull
+
+
+def test_what_begins_with_what_json_escapes_is_found_however_it_is_written() -> None:
+    """Of many values only those are looked for that may be there."""
+    remembered = Remembered({"pii": ("Jürgen", "\n\nBerlin", "no")})
+    found = remembered.occurring(["a J\\u00fcrgen", "b \\n\\nBerlin", "no"])
+    assert sorted(found["pii"]) == ["\n\nBerlin", "Jürgen", "no"]

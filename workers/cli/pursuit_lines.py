@@ -38,7 +38,9 @@ def _deed(deed: Deed) -> str:
 
 
 def _spent(spent: Spent) -> str:
-    cost = f", {spent.cost_micros / 1_000_000:.4f} for the model" if spent.cost_micros else ""
+    # Not by a float: a mission says of itself what it likes, and not every number is one.
+    whole, part = divmod(spent.cost_micros, 1_000_000)
+    cost = f", {whole}.{part // 100:04} for the model" if spent.cost_micros else ""
     return f"spent {spent.steps} steps, {spent.tokens} tokens{cost}, {spent.seconds} s; put {spent.commits} before people"
 
 
