@@ -96,7 +96,7 @@ async def test_what_a_route_allows_leaves_as_it_is(route: dict[str, Any]) -> Non
 
 
 @pytest.mark.promise("I1")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.lists(st.text(min_size=4, max_size=12), min_size=1, max_size=4),
     around=st.text(max_size=8),

@@ -30,6 +30,7 @@ def _each_position(name: str) -> Iterator[Mutant]:
             yield mutant
 
 
+@pytest.mark.slow
 @pytest.mark.promise("G1")
 @pytest.mark.promise("G2")
 @pytest.mark.parametrize("name", SIGNED_STORIES)

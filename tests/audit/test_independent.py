@@ -112,6 +112,7 @@ async def test_a_check_that_one_of_them_lacks_is_noticed(check: str, name: str, 
     assert await disagreement(archive(name), ours) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", Strength)
 async def test_both_agree_about_crafted_archives(strength: Strength, ours: Verifier) -> None:
     """What a reader could take for something else: tests/audit/crafted.py."""
@@ -165,6 +166,7 @@ async def test_both_agree_about_changed_uses(name: str, ours: Verifier) -> None:
         assert found == [] and tried > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["large", "unknown-then-retried", "amended-then-approved"])
 async def test_both_agree_whoever_pins_what(name: str, tmp_path: Path) -> None:
     """Each person, service and gate unknown, without keys, with a void key, in another group, signing something else."""

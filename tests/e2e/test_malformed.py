@@ -170,6 +170,7 @@ async def _proposal(bench: Bench, **changes: JsonValue) -> Signed:
     return signed.model_copy(update={"body": {**signed.body, "expires_at": "2020-01-01T00:00:00Z", **changes}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)
 async def test_malformed_settlement_is_unknown(insider: Insider, bench: Bench, answer: object) -> None:
     """It may have been sent: a person must look."""

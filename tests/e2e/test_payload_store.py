@@ -144,6 +144,7 @@ async def _failing(handle: WorkflowHandle[Any, Any]) -> bool | None:
     return True if task.attempt >= 3 else None
 
 
+@pytest.mark.slow
 @pytest.mark.promise("H11")
 async def test_store_that_is_away_delays_a_mission_and_ends_none(stored: Stored) -> None:
     """The directory is moved while the mission waits, and moved back: nothing was sealed, so it goes on and is paid once."""

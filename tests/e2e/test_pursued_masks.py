@@ -66,8 +66,9 @@ async def test_model_is_told_no_classed_value_of_goal_or_commit(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody")
     with provider(paying) as at:
         world = classed(alone, enterprise, tmp_path, at)
+        before = world.ledger("ORD-2001")
         ended = await pursued(world)
-    (row,) = [row for row in world.ledger("ORD-2001") if row.refund_id]
+    (row,) = [row for row in world.ledger("ORD-2001") if row not in before]
     assert (ended.end, ended.executed) == (End.ANSWERED, 1)
     assert "committed" in at.text and [clear for clear in (CUSTOMER, row.refund_id) if clear in at.text] == []
 

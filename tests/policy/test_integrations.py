@@ -152,6 +152,7 @@ def test_without_a_terminal_nothing_is_pinned_unasked(here: Sayso, bundle: Copy,
     assert {path: path.read_bytes() for path in bundle.root.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_half_written_pin_is_mended_by_pinning_again(here: Sayso, bundle: Copy, servers: Servers) -> None:
     """Cut short after the contract and before the digest the bundle does not load; the command still does."""
     with servers.payments("description"):

@@ -258,6 +258,7 @@ async def test_without_encryption_every_field_of_a_case_is_in_the_history_and_in
     assert any(place.startswith("store") for places in leaks.found.values() for place in places)
 
 
+@pytest.mark.slow
 async def test_without_encryption_no_secret_is_told_either(plain: Played) -> None:
     """Secrets are no payload: they stay in files, whatever is encrypted."""
     leaks = await scanned(plain, Leaks(plain.secrets, issuers=[issuer(plain)]))
