@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
@@ -12,6 +13,9 @@ from hypothesis import settings
 
 from tests.fakes.bench import Bench
 from tests.fakes.kit import Kit
+
+# Before a test module imports the library, which would ask the network for prices.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 settings.register_profile("sayso", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("sayso")
