@@ -29,6 +29,8 @@ from tests.fakes.stores import made_store
 from tests.world import World, until
 from workers.archiving import ArchivedBundles, KnownBundles, exporter, opener, sayso_version
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["roads"]
 
 

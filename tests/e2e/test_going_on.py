@@ -22,6 +22,8 @@ from tests.world import World, until
 from workflows.autonomous import AutonomousVerdict
 from workflows.pursuit import Bound, End
 
+pytestmark = pytest.mark.slow
+
 LONG = 8
 
 
@@ -49,7 +51,6 @@ async def test_dialogue_goes_on_over_runs(world: World, model: ScriptedModel) ->
     assert max(len(run.events) for run in runs) < 60
 
 
-@pytest.mark.slow
 async def test_run_that_was_told_much_goes_on_in_another(world: World, model: ScriptedModel) -> None:
     """Gates open so much of one run: what lies in a payload store makes no history long, and yet is a part of it."""
     async with short_runs(world, Filled) as queue:
@@ -109,7 +110,6 @@ async def _later(world: World, handle: Handle) -> Handle:
     return await until(look)
 
 
-@pytest.mark.slow
 async def test_every_run_replays(world: World, model: ScriptedModel) -> None:
     """A run that was continued and one that continues."""
     async with short_runs(world) as queue:

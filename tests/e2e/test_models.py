@@ -24,6 +24,8 @@ from tests.world import World, make_world
 from workers.connection import converter
 from workflows.refund import RefundVerdict, Verdict
 
+pytestmark = pytest.mark.slow
+
 TEXT = "the kettle stopped working"
 CUSTOMER = "CUST-3001"
 

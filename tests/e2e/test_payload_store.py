@@ -35,6 +35,8 @@ from workers.conversion import EncodedFailures, FinalPayloads
 from workers.storing import LEAST, MOST, StoringCodec
 from workflows.refund import RefundMission, Verdict
 
+pytestmark = pytest.mark.slow
+
 
 async def test_mission_is_approved_and_paid_with_its_payloads_in_the_store(stored: Stored) -> None:
     """Its history has references and small payloads; what lies in the store is as encrypted as what lies in the history."""
@@ -120,7 +122,6 @@ def _of_the_sdk(root: Path) -> DataConverter:
     return DataConverter(payload_converter_class=FinalPayloads, failure_converter_class=EncodedFailures, payload_codec=codec)
 
 
-@pytest.mark.slow
 @pytest.mark.control("F6")
 @pytest.mark.parametrize(("how", "forged"), [(_strict, "missing"), (_of_the_sdk, "the SDK's own")], ids=["ours", "the SDK's"])
 async def test_a_codec_that_raises_is_stopped_by_one_signal(
@@ -144,7 +145,6 @@ async def _failing(handle: WorkflowHandle[Any, Any]) -> bool | None:
     return True if task.attempt >= 3 else None
 
 
-@pytest.mark.slow
 @pytest.mark.promise("H11")
 async def test_store_that_is_away_delays_a_mission_and_ends_none(stored: Stored) -> None:
     """The directory is moved while the mission waits, and moved back: nothing was sealed, so it goes on and is paid once."""
