@@ -55,7 +55,7 @@ def reset_trouble(record: MissionRecord) -> str | None:
     """
     Why this run commits nothing, if it repeats another, or goes on from one otherwise than by its mission's own wish.
 
-    Whether each run before it went on so, too, only those runs can tell: see `activities.lineage`.
+    Whether each run before it went on so, too, only those runs can tell: see `activities.earlier`.
     """
     started = record.started
     name, first = shlex.quote(started.mission.mission_type), started.mission.first_execution_run_id

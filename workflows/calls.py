@@ -33,8 +33,8 @@ MAX_TAKEN = 32
 """Calls of one answer that are taken."""
 MAX_SHOWN = 100
 """Characters of a name that a model made up."""
-_FINAL = ("NotPermitted", "CanonicalError")
-"""Errors of a read that asking again does not mend."""
+_KINDS = {"NotPermitted": "not_permitted", "CanonicalError": "not_permitted", "Misanswered": "unreadable"}
+"""By its error, what a model is told of a read that asking again does not mend."""
 
 
 class Verbs(Protocol):
@@ -135,7 +135,7 @@ class Calls:
             kind = error.cause.type if isinstance(error.cause, ApplicationError) else None
             if kind == "NeedsSayso":
                 return None
-            return told(call, "not_permitted" if kind in _FINAL else "unreachable", str(error.cause or error))
+            return told(call, _KINDS.get(kind or "", "unreachable"), str(error.cause or error))
 
     async def _commits(self, calls: Sequence[ToolCall], because: str) -> list[Message]:
         """Those of one operation in a row on one card, as far as the purse goes."""

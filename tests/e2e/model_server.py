@@ -8,12 +8,12 @@ So it answers a repeated question alike, and one server plays for many missions 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.e2e.serving import Answer, served
 
 MODEL = "judge-2026-11"
 
@@ -114,30 +114,14 @@ def scripted() -> Iterator[ScriptedModel]:
     """A model at work, to be told what to say."""
     model = ScriptedModel()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = Asked(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            turn = model.answer(asked)
-            body = json.dumps(_answer(turn, asked.turn) if turn.status == 200 else {"error": {"message": "no"}}).encode()
-            self.send_response(turn.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def reply(body: bytes) -> Answer:
+        asked = Asked(json.loads(body))
+        turn = model.answer(asked)
+        said = _answer(turn, asked.turn) if turn.status == 200 else {"error": {"message": "no"}}
+        return turn.status, json.dumps(said).encode()
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    model.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with served(reply) as model.url:
         yield model
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = tuple[int, bytes] | tuple[int, bytes, str]
-"""A status and a body, and where it sends whoever asks, if it does."""
+from tests.e2e.serving import Answer as Answer
+from tests.e2e.serving import served
 
 
 @dataclass
@@ -62,29 +60,9 @@ def provider(answer: Answer | Callable[[dict[str, Any]], Answer]) -> Iterator[Pr
     """A provider at work; *answer* is given to every question, or made from its body."""
     made = Provider("", answer if callable(answer) else lambda _: answer)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = self.rfile.read(int(self.headers["Content-Length"]))
-            made.heard.append(asked)
-            status, body, *place = made.answer(json.loads(asked))
-            self.send_response(status)
-            for each in place:
-                self.send_header("Location", each)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def reply(asked: bytes) -> Answer:
+        made.heard.append(asked)
+        return made.answer(json.loads(asked))
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with served(reply) as made.url:
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -173,6 +173,7 @@ def test_data_of_an_older_version_gets_a_payload_store(layout: Layout) -> None:
     path.write_text(path.read_text().replace(f'"payload_store": "{layout.payloads}"', '"payload_store": null'))
     prepare(layout, PORTS)
     open_store(str(layout.payloads)).check()
+    assert f'"payload_store": "{layout.payloads}"' in path.read_text()
 
 
 def test_ring_is_made_anew_where_there_is_nothing_to_open(layout: Layout) -> None:
