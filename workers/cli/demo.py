@@ -66,7 +66,7 @@ def _show(data: Path, archives: Path, home: Path | None, *, ask: bool) -> None:
 
 
 def _played(stack: Stack, evidence: Evidence, *, ask: bool) -> None:
-    say("Starting Temporal, three business systems, their token issuer, and four workers")
+    say("Starting Temporal, four business systems, their token issuer, and four workers")
     with stack:
         click.echo(f"up; the Temporal UI is at {stack.profile.ui}")
         _story(stack.data, ask=ask)
