@@ -20,6 +20,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.observe import observe
@@ -94,8 +95,12 @@ async def ended(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        if (await handle.describe()).close_time is None:
+        try:
             await handle.terminate()
+        except RPCError as error:
+            # It ended by itself, perhaps just now.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
 
 
 async def failure(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
