@@ -63,6 +63,7 @@ CASE = '"goal": "settle it", "operations": ["orders.get_case"]'
         ("{}", "`goal`: field required"),
         ('{"goal": "", "operations": ["orders.get_case"]}', "`goal`"),
         ('{"goal": "g", "operations": []}', "`operations`"),
+        ('{"goal": "g", "operations": "orders.get_case"}', "`operations`: input should be a list"),
         (f'{{{CASE}, "budget": {{"steps": 1001}}}}', "`budget.steps`"),
         (f'{{{CASE}, "budget": {{"commits": -1}}}}', "`budget.commits`"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from tests.cli.conftest import Terminal
 from tests.cli.test_encryption import machine
 from tests.cli.test_flow import waiting
 from tests.e2e.storage import another
+from tests.fakes.stores import made_store
 from workers.cli.main import run
+from workers.profile import FILE
 
 
 def test_store_is_made_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +41,20 @@ def test_place_of_another_kind_is_told_without_its_password(
     assert run(["payloads", command, named]) == 2
     said = capsys.readouterr().err
     assert "hunter2" not in said and said.count("\n") == 1 and ("s3fs" in said) == named.startswith("s3")
+
+
+def test_store_of_the_stack_is_checked_where_none_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every command takes it: from the environment, else from the profile."""
+    monkeypatch.delenv("SAYSO_PAYLOAD_STORE", raising=False)
+    store = made_store(tmp_path / "payloads")
+    profile = {"address": "127.0.0.1:1", "namespace": "default", "policies": str(tmp_path)}
+    (tmp_path / FILE).write_text(json.dumps({**profile, "payload_store": str(tmp_path / "payloads")}))
+    assert run(["payloads", "check", "--data", str(tmp_path)]) == 0
+    assert f"{store.where} is a payload store, and it answers" in capsys.readouterr().out
+    (tmp_path / FILE).write_text(json.dumps(profile))
+    assert run(["payloads", "check", "--data", str(tmp_path)]) == 2
 
 
 def test_nothing_to_check_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

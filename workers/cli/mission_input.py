@@ -47,7 +47,8 @@ def checked(mission: str, given: str) -> JsonValue:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(str(part) for part in first["loc"])
-        said = visible(str(first["msg"])).lower()
+        # Python's word for what is a list in JSON.
+        said = visible(str(first["msg"])).lower().replace("valid tuple", "list")
         raise WrongUse(
             f"{where} is no input of a mission of type `{mission}`: " + (f"`{visible(at)}`: {said}" if at else said)
         ) from error

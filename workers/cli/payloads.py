@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
-from workers.cli.options import emit, json_option
+from workers.cli.options import data_option, emit, json_option
 from workers.errors import CannotReach, WrongUse
 
 
@@ -40,13 +41,15 @@ def new(place: str, as_json: bool) -> None:
 
 @payloads.command()
 @click.argument("place", required=False)
+@data_option
 @json_option
-def check(place: str | None, as_json: bool) -> None:
-    """Say whether PLACE, else SAYSO_PAYLOAD_STORE, is a payload store that answers."""
+def check(place: str | None, data: Path | None, as_json: bool) -> None:
+    """Say whether PLACE, else SAYSO_PAYLOAD_STORE, else the stack's, is a payload store that answers."""
+    from workers.profile import data_directory, load
     from workers.storing import OFF, VARIABLE, opened_store, store_named
     from workers.storing import check as checked
 
-    named = place or store_named(os.environ)
+    named = place or store_named(os.environ) or load(data_directory(data)).payload_store
     if named is None or named == OFF:
         raise WrongUse(f"there is no payload store to check: name one, or set {VARIABLE}")
     checked(named)
